@@ -1,0 +1,1 @@
+"""The experiments: one file each, data only; see ``docs/writing-experiments.md``."""

@@ -1,0 +1,171 @@
+"""Steps, flags and views that several experiments share; data only."""
+
+from runner.model.experiment import (
+    BindMount,
+    CgroupMount,
+    CniPlugin,
+    Link,
+    MountPropagation,
+    Symlink,
+    WorkloadFlag,
+)
+from runner.model.view import View, ViewFile, ViewTree
+
+CGROUP_V1 = CgroupMount(
+    id="cgroup-v1",
+    controllers=("cpu", "cpuacct", "cpuset", "devices", "job", "memory", "pids"),
+    reason="k3s looks for cgroup mounts first; the original's sandbox had these seven on a tmpfs, runsc do has none",
+    holds_back=("cgroup-mountpoint-missing",),
+)
+
+KMSG = BindMount(
+    id="kmsg",
+    source="/dev/null",
+    target="/dev/kmsg",
+    reason="the kubelet's OOM watcher opens /dev/kmsg, which gVisor does not have",
+    holds_back=("dev-kmsg-missing",),
+)
+
+RSHARED = MountPropagation(
+    id="rshared",
+    reason="volumes with mount propagation want a shared root; the original ran this in a namespace that died at once",
+)
+
+HOST_LOCAL_STUB = CniPlugin(
+    id="cni-stub",
+    path="/opt/cni/bin/host-local",
+    script="""#!/bin/sh
+echo '{"cniVersion": "0.4.0", "ips": [{"version": "4", "address": "10.244.0.1/24"}]}'
+""",
+    reason="k3s looks host-local up on PATH before it starts the agent; it only asks whether the file is there",
+    holds_back=("host-local-not-found",),
+)
+
+IPTABLES_LEGACY = Symlink(
+    id="iptables-legacy",
+    links=tuple(
+        Link(path=f"/usr/sbin/{family}{verb}", target=f"/usr/sbin/{family}-legacy{verb}")
+        for family in ("iptables", "ip6tables")
+        for verb in ("", "-save", "-restore")
+    ),
+    reason="the nft flavour talks to a netlink family that gVisor lacks; the legacy one uses socket options it has",
+    holds_back=("iptables-nft-unsupported",),
+)
+
+SNAPSHOTTER_NATIVE = WorkloadFlag(
+    id="snapshotter-native",
+    flags=("--snapshotter=native",),
+    reason="containerd's overlayfs snapshotter cannot stack on a 9p root",
+)
+
+FAIL_SWAP_OFF = WorkloadFlag(
+    id="fail-swap-on",
+    flags=("--kubelet-arg=--fail-swap-on=false",),
+    reason="the kubelet refuses to start where it sees swap; the sandbox shows the machine's",
+)
+
+NO_QOS_CGROUPS = WorkloadFlag(
+    id="no-qos-cgroups",
+    flags=("--kubelet-arg=--cgroups-per-qos=false", "--kubelet-arg=--enforce-node-allocatable="),
+    reason="the original kept the kubelet from making cgroups; on gVisor of 2026 nothing breaks without the pair",
+)
+
+NO_ROOTFS_ISOLATION = WorkloadFlag(
+    id="no-storage-isolation",
+    flags=("--kubelet-arg=--local-storage-capacity-isolation=false",),
+    reason="keeps the kubelet from asking cAdvisor for the root filesystem's size, which it never gets: cAdvisor drops all"
+    " data of the root cgroup because cpuacct.usage_percpu is missing",
+    holds_back=("cadvisor-root-stats-missing",),
+)
+
+KERNEL_DEFAULTS = WorkloadFlag(
+    id="protect-kernel-defaults",
+    flags=("--kubelet-arg=--protect-kernel-defaults=false",),
+    reason="lets the kubelet write sysctls that differ from what it wants instead of refusing to start",
+)
+
+IMAGE_GC = WorkloadFlag(
+    id="image-gc",
+    flags=("--kubelet-arg=--image-gc-high-threshold=100", "--kubelet-arg=--image-gc-low-threshold=99"),
+    reason="image garbage collection needs the image filesystem's usage, which is not to be had on 9p; 100 turns it off",
+)
+
+DISABLE_ADDONS = WorkloadFlag(
+    id="disable-addons",
+    flags=("--disable=coredns,servicelb,traefik,local-storage,metrics-server",),
+    reason="no packaged add-on is part of the question, and none could pull its image",
+)
+
+KUBECONFIG_MODE = WorkloadFlag(
+    id="kubeconfig-mode",
+    flags=("--write-kubeconfig-mode=644",),
+    reason="as the original: the kubeconfig can be read by anyone in the sandbox",
+)
+
+# U2 in the research: what setupKernelTunables wants. It reads first and writes only on a difference; a failed read is fatal.
+_KUBELET_WANTS = {
+    "vm/overcommit_memory": ("1", "kubelet wants 1; gVisor shows 0 and answers a write with EIO"),
+    "vm/panic_on_oom": (
+        "0",
+        "kubelet wants 0; gVisor has no such file (the original's script wrote 1, which the kubelet then changed)",
+    ),
+    "kernel/panic": ("10", "kubelet wants 10; gVisor has no such file"),
+    "kernel/panic_on_oops": ("1", "kubelet wants 1; gVisor has no such file"),
+    "kernel/keys/root_maxkeys": ("1000000", "kubelet wants 1000000; gVisor has no such file"),
+    "kernel/keys/root_maxbytes": ("25000000", "kubelet wants 25000000; gVisor has no such file"),
+}
+_KUBE_PROXY_WANTS = {
+    "net/ipv4/conf/all/route_localnet": ("1", "kube-proxy sets 1 for node ports on localhost and exits if it cannot"),
+}
+# In the original's script, but with no reader that cares today: see the experiment's docstring.
+_ORIGINALS_EXTRA = {
+    "kernel/pid_max": ("65536", "original's script; gVisor has had its own since 2024-11"),
+    "net/ipv4/ip_forward": ("1", "original's script; gVisor has its own, writable since 2026"),
+    "net/ipv4/conf/all/rp_filter": ("0", "original's script; no reader was seen"),
+    "net/ipv4/conf/default/rp_filter": ("0", "original's script; no reader was seen"),
+    "net/ipv6/conf/all/forwarding": ("0", "original's script; k3s sets it where IPv6 is on"),
+    "net/bridge/bridge-nf-call-iptables": ("1", "original's script; k3s checks it and goes on without it"),
+}
+# Not in the original's script although its report shows the redirects: they ended in ENOENT.
+_K3S_SETS = {
+    "net/ipv4/conf/all/forwarding": ("1", "k3s sets 1 at start; without the file it logs an error and goes on"),
+    "net/ipv4/conf/default/forwarding": ("1", "k3s sets 1 at start; without the file it logs an error and goes on"),
+}
+
+
+def _files(table: dict[str, tuple[str, str]], part: str) -> tuple[ViewFile, ...]:
+    return tuple(
+        ViewFile(path=f"/proc/sys/{name}", content=f"{value}\n", reason=reason, part=part)
+        for name, (value, reason) in table.items()
+    )
+
+
+PROC_SYS = View(
+    trees=(ViewTree(prefix="/proc/sys", part="sysctl-tree"),),
+    files=(
+        *_files(_KUBELET_WANTS, "sysctl-kubelet"),
+        *_files(_KUBE_PROXY_WANTS | _K3S_SETS, "sysctl-net"),
+        *_files(_ORIGINALS_EXTRA, "sysctl-extra"),
+    ),
+    holds_back={
+        "sysctl-kubelet": ("kubelet-sysctl-missing", "overcommit-memory-eio"),
+        "sysctl-net": ("route-localnet-missing",),
+    },
+)
+
+DISKSTATS = ViewFile(
+    path="/proc/diskstats",
+    content="".join(
+        f"{numbers} {name} 0 0 0 0 0 0 0 0 0 0 0\n"
+        for numbers, name in (("8 0", "sda"), ("8 1", "sda1"), ("253 0", "dm-0"))
+    ),
+    reason="cAdvisor reads it for I/O numbers; gVisor has no such file. The original redirected it to a file it never made",
+    part="diskstats",
+)
+
+CPUACCT_PERCPU = ViewFile(
+    path="/sys/fs/cgroup/cpuacct/cpuacct.usage_percpu",
+    content="0\n",
+    reason="cAdvisor's root cgroup statistics fail for want of it. The original redirected it to a file it never made",
+    part="cpuacct-percpu",
+)

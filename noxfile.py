@@ -1,0 +1,81 @@
+"""Sessions: one per experiment (found by itself, its question in ``nox -l``), and the checks of the project.
+
+``nox -s exp13 -- --without kmsg`` passes what follows ``--`` to ``runner run``.
+"""
+
+import ast
+import hashlib
+import re
+from pathlib import Path
+
+import nox
+
+nox.options.sessions = ["lint", "typing", "tests"]
+nox.options.reuse_existing_virtualenvs = True
+nox.options.error_on_missing_interpreters = True
+nox.needs_version = ">=2024.4.15"
+
+ROOT = Path(__file__).parent
+EXPERIMENT_FILE = re.compile(r"(exp\d{2,})_[a-z0-9_]+\.py")
+
+
+def install(session: nox.Session, *groups: str) -> None:
+    """Install the project and dependency groups into the session's environment, unless that was done already.
+
+    pip takes seconds even when there is nothing to do, and an experiment should start its workload within three.
+    """
+    wanted = hashlib.sha256((ROOT / "pyproject.toml").read_bytes() + " ".join(groups).encode()).hexdigest()
+    stamp = Path(session.virtualenv.location) / "installed.sha256"
+    if stamp.is_file() and stamp.read_text() == wanted:
+        return
+    group_flags = [word for group in groups for word in ("--group", group)]
+    session.install("--upgrade", "pip>=25.1", silent=True)
+    session.install("--editable", ".", *group_flags, silent=True)
+    stamp.write_text(wanted)
+
+
+def question_of(path: Path) -> str:
+    """The experiment's ``question=`` as its file writes it, read without importing anything."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.keyword) and node.arg == "question" and isinstance(node.value, ast.Constant):
+            return str(node.value.value)
+    return "(no question: runner list says what is wrong with this file)"
+
+
+def experiment_session(name: str, question: str) -> None:
+    """Register one session that runs one experiment."""
+
+    def run(session: nox.Session) -> None:
+        install(session)
+        session.run("python", "-m", "runner", "run", name, *session.posargs)
+
+    run.__doc__ = question
+    nox.session(name=name, default=False, venv_backend="venv")(run)
+
+
+for found in sorted((ROOT / "experiments").glob("exp*.py")):
+    if match := EXPERIMENT_FILE.fullmatch(found.name):
+        experiment_session(match[1], question_of(found))
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style, and the contract that imports flow one way."""
+    install(session, "lint")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("lint-imports")
+
+
+@nox.session
+def typing(session: nox.Session) -> None:
+    """Types, strictly."""
+    install(session, "typing")
+    session.run("mypy")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Every test, real gVisor runs included; what follows -- goes to pytest."""
+    install(session, "tests")
+    session.run("pytest", *session.posargs)

@@ -1,0 +1,1 @@
+"""Experiment runner: real k3s inside a real gVisor sandbox, with evidence."""

@@ -1,0 +1,224 @@
+"""The command line: words in, results on stdout, everything else on stderr, exit code by the contract."""
+
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import trio
+from rich.console import Console
+
+from runner.exit_codes import ExitCode, exit_code
+from runner.log import configure_log, log
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("-v", "--verbose", is_flag=True, help="The tool's own log in detail, on stderr.")
+@click.version_option(package_name="k3s-in-gvisor-runner")
+def cli(*, verbose: bool) -> None:
+    """Run real k3s inside a real gVisor sandbox, as numbered experiments that leave evidence."""
+    configure_log(verbose=verbose)
+
+
+@cli.command("list")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def list_experiments(*, as_json: bool) -> None:
+    """List the experiments with their questions."""
+    from runner.core.codec import to_plain  # noqa: PLC0415  commands import what they need: start-up time is a feature
+    from runner.registry import all_experiments  # noqa: PLC0415
+
+    found = all_experiments()
+    if as_json:
+        rows = [
+            {
+                "number": experiment.number,
+                "slug": experiment.slug,
+                "question": experiment.question,
+                "parent": experiment.parent,
+                "change": experiment.change,
+                "mechanism": experiment.mechanism,
+                "target": experiment.target,
+                "steps": [step.id for step in experiment.steps],
+                "view_parts": list(experiment.view.parts),
+            }
+            for experiment in found.values()
+        ]
+        _print_json(to_plain(rows))
+        return
+    for experiment in found.values():
+        click.echo(f"{experiment.name}  {experiment.slug:<28}  {experiment.question}")
+
+
+@cli.command()
+@click.argument("exp")
+def show(exp: str) -> None:
+    """Show what experiment EXP declares: steps, view, assertions, expected outcome."""
+    from runner.registry import find  # noqa: PLC0415
+    from runner.show.declaration import print_declaration  # noqa: PLC0415
+
+    print_declaration(_stdout(), find(exp))
+
+
+@cli.command()
+@click.argument("exps", metavar="EXP...", nargs=-1, required=True)
+@click.option("--workload", type=click.Choice(["auto", "k3s", "standin", "replay"]), default="auto", show_default=True)
+@click.option("--arena", type=click.Choice(["auto", "gvisor", "here"]), default="auto", show_default=True)
+@click.option(
+    "--mechanism", type=click.Choice(["mount", "seccomp", "syscall", "none"]), help="Instead of the experiment's own."
+)
+@click.option(
+    "--platform",
+    type=click.Choice(["systrap", "ptrace", "kvm"]),
+    default="systrap",
+    show_default=True,
+    help="gVisor's.",
+)
+@click.option(
+    "--without", multiple=True, metavar="STEP", help="Leave a step or view part out; 'view' is the whole view."
+)
+@click.option(
+    "--log",
+    "logs",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Recorded log for --workload replay.",
+)
+@click.option("--repeat", type=click.IntRange(min=1), default=1, show_default=True, help="Run each so many times.")
+@click.option(
+    "--deadline",
+    "deadline_s",
+    type=float,
+    metavar="S",
+    help="Seconds from the workload's start, instead of the experiment's own.",
+)
+@click.option("--keep", is_flag=True, help="Leave the workload running at the end, until Ctrl-C.")
+@click.option("--results", type=click.Path(file_okay=False, path_type=Path), default=Path("results"), show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout: the list of results.")
+def run(exps: tuple[str, ...], *, repeat: int, logs: tuple[Path, ...], as_json: bool, **words: Any) -> None:  # noqa: ANN401
+    """Run experiments EXP... and judge them.
+
+    EXP is a number, expNN or the slug.
+    """
+    from runner.conduct import now  # noqa: PLC0415
+    from runner.core.codec import results_to_json  # noqa: PLC0415
+    from runner.registry import all_experiments, find  # noqa: PLC0415
+    from runner.runs import RunOptions, run_experiment  # noqa: PLC0415
+    from runner.show.progress import ProgressView  # noqa: PLC0415
+    from runner.show.table import print_result  # noqa: PLC0415
+
+    began = now()
+    known = all_experiments()
+    wanted = [find(exp, known) for exp in exps]
+    if (words["workload"] == "replay") != bool(logs):
+        raise click.UsageError("--workload replay needs --log FILE, and --log is only for it")
+    options = RunOptions(**words)
+    results = []
+    for experiment in (experiment for experiment in wanted for _ in range(repeat)):
+        with ProgressView(_stderr()) as view:
+            if logs:
+                from runner.replay import replay  # noqa: PLC0415
+
+                result, directory = replay(experiment, logs, options, began=now())
+            else:
+                result, directory = trio.run(
+                    lambda experiment=experiment, view=view: run_experiment(
+                        experiment, options, began=began, progress=view.preparing, watcher=view.see
+                    )
+                )
+        log().info("run.finished", experiment=experiment.name, verdict=result.verdict, directory=str(directory))
+        if not as_json:
+            print_result(_stdout(), result, str(directory))
+        results.append(result)
+        began = now()
+        if result.ended_by.reason == "interrupted":
+            break
+    if as_json:
+        click.echo(results_to_json(results), nl=False)
+    sys.exit(exit_code(tuple(results)))
+
+
+@cli.command()
+@click.argument("logs", metavar="LOG...", nargs=-1, required=True)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def classify(logs: tuple[str, ...], *, as_json: bool) -> None:
+    """Name the milestones and blockers in recorded LOG files ('-' is standard input; .gz is read as such)."""
+    from runner.classify import classify_log  # noqa: PLC0415
+    from runner.show.classified import print_classified  # noqa: PLC0415
+
+    found = [classify_log(name) for name in logs]
+    if as_json:
+        from runner.core.codec import to_plain  # noqa: PLC0415
+
+        _print_json(to_plain(found))
+    else:
+        for one in found:
+            print_classified(_stdout(), one)
+    sys.exit(ExitCode.NOTHING_RUN if any(not one.lines for one in found) else ExitCode.AS_EXPECTED)
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def doctor(*, as_json: bool) -> None:
+    """Probe what this machine can do for a run, by trying it; changes nothing."""
+    from runner.core.codec import to_plain  # noqa: PLC0415
+    from runner.doctor import examine  # noqa: PLC0415
+    from runner.show.checkup import print_checkup  # noqa: PLC0415
+
+    checks = trio.run(examine)
+    if as_json:
+        _print_json(to_plain(checks))
+    else:
+        print_checkup(_stdout(), checks)
+    failed = any(check.state == "fail" for check in checks)
+    sys.exit(ExitCode.SKIPPED if failed else ExitCode.AS_EXPECTED)
+
+
+def main() -> None:
+    """Entry point: turns every expected error into one message and its exit code."""
+    from runner.errors import exit_code_of  # noqa: PLC0415
+
+    # Raised as KeyboardInterrupt also by SIGTERM while nothing runs yet; a run installs its own handling.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        cli.main(standalone_mode=False)
+    except click.exceptions.Exit as error:
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show(sys.stderr)
+        sys.exit(ExitCode.USAGE)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        sys.exit(ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of our output went away (`| head`): nothing is wrong, and nothing more can be said to it.
+        sys.stderr.close()
+        sys.exit(ExitCode.AS_EXPECTED)
+    except Exception as error:
+        code = exit_code_of(error)
+        if code is None:
+            raise
+        click.echo(f"error: {_message(error)}", err=True)
+        sys.exit(code)
+
+
+def _message(error: BaseException) -> str:
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return str(error)
+
+
+def _print_json(document: object) -> None:
+    import json  # noqa: PLC0415
+
+    click.echo(json.dumps(document, indent=2))
+
+
+def _stdout() -> Console:
+    console = Console(highlight=False)
+    # A pipe has no width; the default of 80 would fold evidence beyond recognition.
+    return console if console.is_terminal else Console(highlight=False, width=200)
+
+
+def _stderr() -> Console:
+    return Console(stderr=True, highlight=False)

@@ -1,0 +1,219 @@
+"""One run, seen from outside its arena: start the inside, follow its events, keep the evidence, make the result.
+
+The events are folded here by the same judge that decides inside, so the result on disk is never older than the last event:
+when the inside is killed, what is known so far is already written.
+"""
+
+import datetime
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import attrs
+import trio
+
+from runner.core.codec import FormatError, event_from_line, plan_to_json
+from runner.core.judge import Judge
+from runner.core.lines import LineSplitter
+from runner.core.outcome import RunIdentity, outcome
+from runner.host.clock import RunClock
+from runner.host.store import RunDirectory, StoreError, new_run_id
+from runner.model.events import AnyEvent, HarnessFailed, Interrupted, LineSeen, RunFinished, WorkloadStarted
+from runner.model.plan import RunPlan
+from runner.model.result import ArenaInfo, RunResult, WorkloadInfo
+
+Watcher = Callable[[AnyEvent, Judge], None]
+
+# Last words of the sandbox that are kept for the error message when it dies without having said anything itself.
+STDERR_KEPT = 4000
+RESULT_EVERY_S = 1.0
+# A line of a log is at most 64 KiB; quoted as JSON it can be six times that, and the totals of an interceptor a bit more.
+EVENT_LINE_BYTES = 2**24
+
+
+@attrs.frozen(kw_only=True)
+class Inside:
+    """How to start the inside of an arena."""
+
+    argv: tuple[str, ...]
+    env: dict[str, str]
+
+
+async def conduct(
+    plan: RunPlan,
+    inside: Inside,
+    *,
+    began: float,
+    results: Path,
+    workload: WorkloadInfo,
+    arena: ArenaInfo,
+    environment: dict[str, str],
+    watcher: Watcher,
+) -> tuple[RunResult, Path]:
+    """Carry out a plan in an arena.
+
+    Args:
+        plan: What to do.
+        inside: The command that runs :mod:`runner.inner` in the arena.
+        began: Wall-clock time of the user's command, in seconds.
+        results: The ``results`` directory.
+        workload: What the result says of the workload.
+        arena: What the result says of the arena.
+        environment: Facts of the machine outside.
+        watcher: Called with each event after it was judged, to draw progress.
+
+    Returns:
+        The result and the run's directory.
+
+    Raises:
+        StoreError: Results cannot be written; what was written so far is kept, and the sandbox is ended.
+    """
+    started_at = (
+        datetime.datetime.fromtimestamp(began, datetime.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    )
+    identity = RunIdentity(
+        run_id=new_run_id(started_at), started_at=started_at, workload=workload, arena=arena, environment=environment
+    )
+    directory = RunDirectory(results, plan.experiment.name, identity.run_id)
+    run = _Run(plan, identity, directory, RunClock(began), watcher)
+    run.write()
+    try:
+        async with trio.open_nursery() as nursery:
+            process = _start(inside)
+            nursery.start_soon(_interrupt_on_signal, process, run)
+            try:
+                await _follow(process, run)
+            finally:
+                _end(process)
+            nursery.cancel_scope.cancel()
+    finally:
+        directory.close()
+    return run.finish(), directory.path
+
+
+class _Run:
+    """The fold of one run and its files."""
+
+    def __init__(
+        self, plan: RunPlan, identity: RunIdentity, directory: RunDirectory, clock: RunClock, watcher: Watcher
+    ) -> None:
+        self.clock = clock
+        self.judge = Judge(plan)
+        self._plan = plan
+        self._identity = identity
+        self._directory = directory
+        self._watcher = watcher
+        self._written_s = 0.0
+
+    def see(self, event: AnyEvent) -> None:
+        self._directory.record(event)
+        self.judge.see(event)
+        self._watcher(event, self.judge)
+        if not isinstance(event, LineSeen) or self.clock.now_s() - self._written_s > RESULT_EVERY_S:
+            self.write()
+
+    def write(self) -> None:
+        """Replace result.json by what is known now, at most once a second."""
+        now_s = self.clock.now_s()
+        if now_s - self._written_s < RESULT_EVERY_S and self._written_s:
+            return
+        self._written_s = now_s
+        self._directory.write_result(
+            outcome(self._plan, self.judge, self._identity, finished_at=None, duration_s=now_s)
+        )
+
+    def finish(self) -> RunResult:
+        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        result = outcome(self._plan, self.judge, self._identity, finished_at=now, duration_s=self.clock.now_s())
+        self._directory.write_result(result)
+        return result
+
+
+def _start(inside: Inside) -> "subprocess.Popen[bytes]":
+    # A session of its own: Ctrl-C is for the runner, which then ends the run in order.
+    return subprocess.Popen(
+        inside.argv,
+        env=inside.env,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+
+
+async def _follow(process: "subprocess.Popen[bytes]", run: _Run) -> None:
+    assert process.stdout is not None  # noqa: S101  asked for by _start
+    assert process.stderr is not None  # noqa: S101
+    stderr = bytearray()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_keep_tail, os.dup(process.stderr.fileno()), stderr)
+        splitter = LineSplitter(max_bytes=EVENT_LINE_BYTES)
+        async with trio.lowlevel.FdStream(os.dup(process.stdout.fileno())) as stream:
+            async for chunk in stream:
+                for line in splitter.feed(bytes(chunk)):
+                    _see_line(line.text, run)
+        await trio.to_thread.run_sync(process.wait)
+        nursery.cancel_scope.deadline = trio.current_time() + 1
+    if not run.judge.ledger.finished:
+        last = bytes(stderr).decode(errors="replace").strip()
+        how = f"signal {-process.returncode}" if process.returncode < 0 else f"exit code {process.returncode}"
+        said = f"; its last words: {last}" if last else ""
+        run.see(HarnessFailed(at_s=run.clock.now_s(), what=f"the inside of the arena ended early with {how}{said}"))
+        run.see(RunFinished(at_s=run.clock.now_s()))
+
+
+def _see_line(text: str, run: _Run) -> None:
+    try:
+        event = event_from_line(text)
+    except FormatError as error:
+        event = HarnessFailed(
+            at_s=run.clock.now_s(), what=f"the inside of the arena said something else than events: {error}"
+        )
+    run.see(event)
+
+
+async def _keep_tail(fd: int, kept: bytearray) -> None:
+    async with trio.lowlevel.FdStream(fd) as stream:
+        async for chunk in stream:
+            kept += chunk
+            del kept[:-STDERR_KEPT]
+
+
+async def _interrupt_on_signal(process: "subprocess.Popen[bytes]", run: _Run) -> None:
+    """First signal: end of the lifeline, so the run stops and undoes. Second: kill everything now."""
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async for number in signals:
+            if process.stdin is not None and not process.stdin.closed:
+                process.stdin.close()
+                if run.judge.ledger.started_at_s is None:
+                    run.see(Interrupted(at_s=run.clock.now_s(), by=signal.Signals(number).name))
+            else:
+                process.kill()
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    if process.stdin is not None and not process.stdin.closed:
+        process.stdin.close()
+    if process.poll() is None:
+        process.kill()
+        process.wait()
+    for stream in (process.stdout, process.stderr):
+        if stream is not None:
+            stream.close()
+
+
+def inner_command(plan: RunPlan, began: float) -> tuple[str, ...]:
+    """The command that carries out ``plan`` inside an arena."""
+    return (sys.executable, "-m", "runner.inner", repr(began), plan_to_json(plan))
+
+
+def now() -> float:
+    """Wall-clock time in seconds: the zero of a run's clock."""
+    return time.time()
+
+
+__all__ = ["Inside", "StoreError", "WorkloadStarted", "conduct", "inner_command", "now"]

@@ -1,0 +1,1 @@
+"""Pure deciders: values in, values out; no clock, no disk, no processes."""

@@ -1,0 +1,112 @@
+"""Records to JSON and back: plans, events and results.
+
+Kinds of a closed set carry their class name under ``type``. Unknown keys are refused, so that a newer file is never half
+understood; older schema versions are upgraded here, one function a version.
+"""
+
+import json
+from collections.abc import Iterable
+from functools import cache
+from typing import Any
+
+import cattrs
+from cattrs.strategies import configure_tagged_union
+
+from runner.model.events import AnyEvent
+from runner.model.experiment import AnyAssertion, AnyStep
+from runner.model.plan import RunPlan
+from runner.model.result import SCHEMA_VERSION, RunResult
+
+
+class FormatError(ValueError):
+    """A document is not what it should be; the message says what and where."""
+
+
+# What cattrs lets through from below when a document has the wrong shape.
+_NOT_OF_THE_FORM = (ValueError, KeyError, TypeError, AttributeError, cattrs.BaseValidationError)
+
+
+@cache
+def _converter() -> cattrs.Converter:
+    converter = cattrs.Converter(forbid_extra_keys=True, detailed_validation=True)
+    for union in (AnyStep, AnyAssertion, AnyEvent):
+        configure_tagged_union(union, converter, tag_name="type")
+    return converter
+
+
+def event_to_line(event: AnyEvent) -> str:
+    """One event as one line of JSON, without the newline."""
+    return json.dumps(_converter().unstructure(event, unstructure_as=AnyEvent), separators=(",", ":"))
+
+
+def event_from_line(line: str) -> AnyEvent:
+    """The event of one line.
+
+    Raises:
+        FormatError: The line is no event.
+    """
+    try:
+        return _converter().structure(json.loads(line), AnyEvent)  # type: ignore[arg-type]  # mypy has no form for a union of classes here
+    except _NOT_OF_THE_FORM as error:
+        raise FormatError(f"no event: {line[:200]!r} ({_reason(error)})") from error
+
+
+def plan_to_json(plan: RunPlan) -> str:
+    """A plan as one line of JSON."""
+    return json.dumps(_converter().unstructure(plan), separators=(",", ":"))
+
+
+def plan_from_json(text: str) -> RunPlan:
+    """The plan of a JSON document.
+
+    Raises:
+        FormatError: It is no plan.
+    """
+    try:
+        return _converter().structure(json.loads(text), RunPlan)
+    except _NOT_OF_THE_FORM as error:
+        raise FormatError(f"no plan: {_reason(error)}") from error
+
+
+def result_to_json(result: RunResult) -> str:
+    """A result as an indented document, ending in a newline."""
+    return json.dumps(_converter().unstructure(result), indent=2) + "\n"
+
+
+def results_to_json(results: Iterable[RunResult]) -> str:
+    """Several results as one document: a list."""
+    return json.dumps([_converter().unstructure(result) for result in results], indent=2) + "\n"
+
+
+def result_from_json(text: str) -> RunResult:
+    """The result of a JSON document.
+
+    Raises:
+        FormatError: It is no result, is truncated, or was written by a newer version of the tool.
+    """
+    try:
+        document = json.loads(text)
+    except ValueError as error:
+        raise FormatError(f"not JSON, perhaps cut off: {error}") from error
+    if not isinstance(document, dict) or "schema_version" not in document:
+        raise FormatError("no schema_version: not a result of this tool")
+    version = document["schema_version"]
+    if not isinstance(version, int) or version > SCHEMA_VERSION:
+        raise FormatError(
+            f"schema_version {version!r} is newer than this tool's {SCHEMA_VERSION}; update the tool to read it"
+        )
+    try:
+        return _converter().structure(document, RunResult)
+    except _NOT_OF_THE_FORM as error:
+        raise FormatError(f"not a result of schema version {version}: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, cattrs.BaseValidationError):
+        return "; ".join(cattrs.transform_error(error))
+    return str(error) or type(error).__name__
+
+
+def to_plain(record: Any) -> Any:  # noqa: ANN401  any record in, plain JSON values out
+    """Any record of the model as plain dicts, lists and values."""
+    return _converter().unstructure(record)

@@ -1,0 +1,142 @@
+"""From a declared experiment and the command line's choices to a plan; refuses what cannot be meant.
+
+Nothing is touched here: a plan that comes out can be printed, compared and stored before anything starts.
+"""
+
+import attrs
+
+from runner.model.experiment import (
+    ArenaKind,
+    CniPlugin,
+    Environment,
+    Expected,
+    Experiment,
+    Mechanism,
+    Step,
+    WorkloadFlag,
+    WorkloadKind,
+)
+from runner.model.plan import RunPlan, SkippedStep
+from runner.model.view import View
+
+# `--without view` means every part of the view: the experiment as if nobody had faked a file.
+WHOLE_VIEW = "view"
+
+
+class PlanError(ValueError):
+    """The choices on the command line do not fit the experiment; the user's to correct (exit code 64)."""
+
+
+def prepare(
+    experiment: Experiment,
+    *,
+    workload: WorkloadKind,
+    arena: ArenaKind,
+    command: tuple[str, ...],
+    mechanism: Mechanism | None = None,
+    without: tuple[str, ...] = (),
+    deadline_s: float | None = None,
+    keep: bool = False,
+) -> RunPlan:
+    """Resolve an experiment into a plan.
+
+    Args:
+        experiment: The declaration.
+        workload: Kind of what will be started.
+        arena: Where.
+        command: The workload's command line before any flag of a step.
+        mechanism: Overrides the experiment's own.
+        without: Ids of steps or view parts to leave out; ``view`` is all view parts.
+        deadline_s: Overrides the experiment's own, in seconds.
+        keep: Leave the workload running at the end.
+
+    Raises:
+        PlanError: An id is unknown, or a number makes no sense.
+    """
+    if deadline_s is not None and deadline_s <= 0:
+        raise PlanError(f"--deadline {deadline_s:g}: must be above zero seconds")
+    chosen = mechanism or experiment.mechanism
+    left_out = _left_out(experiment, without)
+    skipped = [
+        SkippedStep(id=step.id, kind=kind_of(step), reason="left out by --without")
+        for step in experiment.steps
+        if step.id in left_out
+    ]
+    dropped_parts = left_out & set(experiment.view.parts)
+    skipped += [
+        SkippedStep(id=part, kind="view", reason="left out by --without")
+        for part in experiment.view.parts
+        if part in dropped_parts
+    ]
+    view = experiment.view.without(frozenset(dropped_parts))
+    if chosen == "none" and view.parts:
+        skipped += [SkippedStep(id=part, kind="view", reason="mechanism none applies no view") for part in view.parts]
+        dropped_parts = set(experiment.view.parts)
+        view = View()
+    steps = []
+    argv = list(command)
+    for step in experiment.steps:
+        if step.id in left_out:
+            continue
+        if isinstance(step, WorkloadFlag):
+            if workload not in step.workloads:
+                skipped.append(
+                    SkippedStep(id=step.id, kind=kind_of(step), reason=f"workload {workload} has no such flags")
+                )
+                continue
+            argv += step.flags
+        steps.append(step)
+    environment = tuple((step.name, step.value) for step in steps if isinstance(step, Environment) and not step.prepend)
+    path_first = [step.path.rsplit("/", 1)[0] for step in steps if isinstance(step, CniPlugin)]
+    path_first += [
+        step.value for step in steps if isinstance(step, Environment) and step.prepend and step.name == "PATH"
+    ]
+    return RunPlan(
+        experiment=experiment,
+        workload=workload,
+        argv=tuple(argv),
+        environment=environment,
+        path_first=tuple(dict.fromkeys(path_first)),
+        arena=arena,
+        mechanism=chosen,
+        steps=tuple(steps),
+        view=view,
+        skipped=tuple(skipped),
+        without=tuple(sorted(left_out)),
+        expected=_expected(experiment, workload, left_out | dropped_parts),
+        deadline_s=deadline_s or experiment.deadline_s,
+        keep=keep,
+    )
+
+
+def kind_of(step: Step) -> str:
+    """``bind-mount`` for a BindMount: the kind as results and tables name it."""
+    name = type(step).__name__
+    return "".join(f"-{char.lower()}" if char.isupper() else char for char in name).lstrip("-")
+
+
+def _left_out(experiment: Experiment, without: tuple[str, ...]) -> set[str]:
+    known = [step.id for step in experiment.steps] + list(experiment.view.parts)
+    left_out: set[str] = set()
+    for name in without:
+        if name == WHOLE_VIEW and experiment.view.parts:
+            left_out |= set(experiment.view.parts)
+        elif name in known:
+            left_out.add(name)
+        else:
+            offer = ", ".join([*known, *([WHOLE_VIEW] if experiment.view.parts else [])])
+            raise PlanError(f"--without {name}: {experiment.name} has no such step or view part; it has: {offer}")
+    return left_out
+
+
+def _expected(experiment: Experiment, workload: WorkloadKind, left_out: set[str]) -> Expected:
+    """The declared outcome, or, with something left out, that the blockers it holds back appear."""
+    declared = experiment.expected_for(workload)
+    if not left_out:
+        return declared
+    held_back = {blocker for step in experiment.steps if step.id in left_out for blocker in step.holds_back}
+    held_back |= {blocker for part, held in experiment.view.holds_back.items() if part in left_out for blocker in held}
+    blockers = tuple(sorted(held_back))
+    if not blockers:
+        return attrs.evolve(declared, holds=False)
+    return Expected(verdict="fail", ended_by="fatal-blocker", blockers=blockers, holds=False)

@@ -1,0 +1,234 @@
+"""What this machine can do for a run, found out by trying, never by asking a version or a configuration.
+
+Four states: ``ok``, ``warn`` (a run works, something is lost), ``fail`` (no run in the gvisor arena), ``unknown`` (could not
+be tried). Everything is tried in private namespaces or a temporary directory, so nothing of the machine changes; nothing
+is downloaded or built either: what a run would fetch by itself is said, not done.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Literal
+
+import attrs
+import trio
+
+from runner.host.arena_facts import inside_gvisor
+from runner.host.steps import free_bytes
+from runner.supply import k3s, runsc
+from runner.supply.cache import Cache, CacheError
+from runner.supply.layer import commands_present
+from runner.supply.needs import missing, packages_for
+from runner.supply.search import Search, Wanted
+from runner.supply.supplied import Supplied, SupplyError
+
+State = Literal["ok", "warn", "fail", "unknown"]
+
+PROBE_WITHIN_S = 20
+RUN_NEEDS_MIB = 2048
+DISK_NEEDS_MIB = 1024
+
+
+@attrs.frozen(kw_only=True)
+class Check:
+    """One probe's finding.
+
+    Attributes:
+        id: Stable name.
+        state: See the module.
+        found: What was seen.
+        todo: What to do about it; empty when nothing needs doing.
+    """
+
+    id: str
+    state: State
+    found: str
+    todo: str = ""
+
+
+async def examine() -> tuple[Check, ...]:
+    """Run all probes, one after the other: they are quick, and some would disturb each other."""
+    checks = [_root(), _machine()]
+    checks.append(await _tried("namespaces", _namespaces))
+    checks.append(await _tried("overlay", _overlay))
+    checks.append(await _tried("ptrace", _ptrace))
+    checks.append(await _program(runsc.WANTED, _runsc_keys(), _how_runsc_comes))
+    checks.append(await _program(k3s.WANTED, _k3s_keys(), _how_k3s_comes))
+    checks += [_layer(), _memory(), _disk()]
+    return tuple(checks)
+
+
+def _root() -> Check:
+    if os.geteuid() == 0:
+        return Check(id="root", state="ok", found="running as root")
+    return Check(
+        id="root",
+        state="fail",
+        found=f"running as user {os.geteuid()}",
+        todo="run as root: the sandbox needs namespaces and mounts of its own",
+    )
+
+
+def _machine() -> Check:
+    machine = os.uname().machine
+    where = "inside gVisor" if inside_gvisor() else "plain Linux"
+    found = f"{machine}, {where}, kernel {os.uname().release}"
+    if machine == "x86_64":
+        return Check(id="machine", state="ok", found=found)
+    return Check(
+        id="machine",
+        state="warn",
+        found=found,
+        todo="the interceptor knows x86_64 only: use --mechanism mount on this machine",
+    )
+
+
+async def _tried(name: str, probe: Callable[[], Awaitable[Check]]) -> Check:
+    try:
+        return await probe()
+    except (OSError, trio.TooSlowError) as error:
+        return Check(id=name, state="unknown", found=f"could not be tried: {error}")
+
+
+async def _namespaces() -> Check:
+    code, said = await _command("unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "true")
+    if code == 0:
+        return Check(id="namespaces", state="ok", found="private mount, network and process namespaces can be made")
+    return Check(
+        id="namespaces",
+        state="fail",
+        found=f"unshare: {said}",
+        todo="allow namespaces: in a container, start it with --privileged or CAP_SYS_ADMIN and no seccomp profile",
+    )
+
+
+async def _overlay() -> Check:
+    with tempfile.TemporaryDirectory() as scratch:
+        script = (
+            'mount -t tmpfs tmpfs "$0" && mkdir "$0/u" "$0/w" "$0/m" &&'
+            ' mount -t overlay overlay -o "lowerdir=/,upperdir=$0/u,workdir=$0/w" "$0/m" && test -e "$0/m/etc"'
+        )
+        code, said = await _command("unshare", "--mount", "--propagation", "private", "sh", "-c", script, scratch)
+    if code == 0:
+        return Check(id="overlay", state="ok", found="a copy-on-write layer over / can be mounted")
+    return Check(
+        id="overlay",
+        state="fail",
+        found=f"overlay over /: {said}",
+        todo="the machine's kernel must allow overlayfs over its root; inside gVisor use --arena here",
+    )
+
+
+async def _ptrace() -> Check:
+    # A child asks to be traced and stops; that it stops for its parent is the proof.
+    program = (
+        "import ctypes, os, signal, sys\n"
+        "child = os.fork()\n"
+        "if not child:\n"
+        "    ctypes.CDLL(None).ptrace(0, 0, 0, 0)\n"
+        "    os.kill(os.getpid(), signal.SIGSTOP)\n"
+        "    os._exit(0)\n"
+        "_, status = os.waitpid(child, 0)\n"
+        "os.kill(child, signal.SIGKILL)\n"
+        "sys.exit(0 if os.WIFSTOPPED(status) else 1)\n"
+    )
+    code, said = await _command(sys.executable, "-c", program)
+    if code == 0:
+        return Check(id="ptrace", state="ok", found="a child can be traced")
+    return Check(
+        id="ptrace",
+        state="warn",
+        found=f"tracing a child failed: {said or f'exit code {code}'}",
+        todo="allow ptrace (CAP_SYS_PTRACE, kernel.yama.ptrace_scope below 3), or use --mechanism mount",
+    )
+
+
+async def _program(wanted: Wanted, keys: tuple[str, ...], otherwise: Callable[[], Check]) -> Check:
+    """Look where a run would look, short of fetching."""
+    try:
+        search = Search(wanted, os.environ, Cache.of_user())
+        found: Supplied | None = await search.named() or await search.on_path() or await search.cached(*keys)
+    except (SupplyError, CacheError) as error:
+        return Check(id=wanted.program, state="fail", found=str(error), todo=f"correct or unset {wanted.variable}")
+    if found is not None:
+        return Check(id=wanted.program, state="ok", found=f"{found.version}, {found.origin}")
+    return otherwise()
+
+
+def _runsc_keys() -> tuple[str, ...]:
+    release = runsc.release_of(os.environ)
+    return ((release.key,) if release else ()) + (runsc.build_key(runsc.NEWEST_PIN),)
+
+
+def _k3s_keys() -> tuple[str, ...]:
+    release = k3s.release_of(k3s.VERSION, os.environ)
+    return (release.key,) if release else ()
+
+
+def _how_runsc_comes() -> Check:
+    go = shutil.which("go")
+    if go:
+        return Check(
+            id="runsc",
+            state="warn",
+            found=f"not there yet; a run downloads it, or builds it with {go} in about a minute",
+        )
+    return Check(
+        id="runsc",
+        state="warn",
+        found="not there yet; a run downloads it if it can",
+        todo="without access to the release site: set RUNSC_BIN, or install Go 1.26 or newer to have it built",
+    )
+
+
+def _how_k3s_comes() -> Check:
+    return Check(
+        id="k3s",
+        state="warn",
+        found="not there yet; a run downloads it if it can, else the stand-in takes its place",
+        todo="to run the real thing without access to the release site: set K3S_BIN to a k3s binary",
+    )
+
+
+def _layer() -> Check:
+    lacking = packages_for(missing(commands_present()))
+    if not lacking:
+        return Check(id="packages", state="ok", found="the machine has every program that the arena needs")
+    names = ", ".join(lacking)
+    if shutil.which("apt-get") and shutil.which("dpkg-deb"):
+        return Check(id="packages", state="ok", found=f"from a cached layer, not onto the machine: {names}")
+    return Check(
+        id="packages",
+        state="fail",
+        found=f"missing, and there is no apt-get to make the layer with: {names}",
+        todo=f"install them with your package manager: {names}",
+    )
+
+
+def _memory() -> Check:
+    available = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2**20
+    found = f"{available} MiB free, {os.cpu_count()} processors"
+    if available >= RUN_NEEDS_MIB:
+        return Check(id="memory", state="ok", found=found)
+    return Check(id="memory", state="warn", found=found, todo=f"a run of k3s wants about {RUN_NEEDS_MIB} MiB")
+
+
+def _disk() -> Check:
+    free = free_bytes(Path.cwd()) // 2**20
+    if free >= DISK_NEEDS_MIB:
+        return Check(id="disk", state="ok", found=f"{free} MiB free here")
+    return Check(
+        id="disk", state="warn", found=f"{free} MiB free here", todo="free some space, or choose --results elsewhere"
+    )
+
+
+async def _command(*argv: str) -> tuple[int, str]:
+    with trio.fail_after(PROBE_WITHIN_S):
+        done = await trio.run_process(
+            list(argv), check=False, stdin=b"", capture_stdout=True, stderr=subprocess.STDOUT
+        )
+    return done.returncode, done.stdout.decode(errors="replace").strip()

@@ -1,0 +1,37 @@
+"""Which expected error ends the command with which exit code; anything else is a bug and shows its traceback."""
+
+from runner.core.codec import FormatError
+from runner.core.prepare import PlanError
+from runner.exit_codes import ExitCode
+from runner.host.store import StoreError
+from runner.registry import DeclarationError, UnknownExperimentError
+from runner.replay import ReplayError
+from runner.runs import ArenaError
+from runner.supply.cache import CacheError
+from runner.supply.layer import LayerUnavailableError
+from runner.supply.supplied import SupplyError
+from runner.workloads import WorkloadError
+
+CODES: dict[type[Exception], ExitCode] = {
+    PlanError: ExitCode.USAGE,
+    UnknownExperimentError: ExitCode.USAGE,
+    DeclarationError: ExitCode.USAGE,
+    ArenaError: ExitCode.SKIPPED,
+    WorkloadError: ExitCode.SKIPPED,
+    SupplyError: ExitCode.SKIPPED,
+    LayerUnavailableError: ExitCode.SKIPPED,
+    CacheError: ExitCode.HARNESS,
+    StoreError: ExitCode.HARNESS,
+    FormatError: ExitCode.HARNESS,
+    ReplayError: ExitCode.NOTHING_RUN,
+}
+
+
+def exit_code_of(error: BaseException) -> ExitCode | None:
+    """The code for an expected error, also inside the groups that nurseries raise; None for a bug."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    for kind, code in CODES.items():
+        if isinstance(error, kind):
+            return code
+    return None

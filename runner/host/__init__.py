@@ -1,0 +1,1 @@
+"""Everything that touches the machine or the sandbox; decides nothing."""

@@ -1,0 +1,176 @@
+"""The run directory: evidence on disk from the first moment, whatever kills the run.
+
+``result.json`` is replaced by rename, so a reader finds the old or the new one, never half of one. Logs and events are
+appended and flushed line by line. ``latest`` beside the runs links to the newest.
+"""
+
+import os
+import secrets
+from pathlib import Path
+from typing import TextIO
+
+from runner.core.codec import event_from_line, event_to_line, result_from_json, result_to_json
+from runner.model.events import AnyEvent, LineSeen, PathRedirected
+from runner.model.result import RunResult
+
+RESULT = "result.json"
+EVENTS = "events.jsonl"
+
+
+class StoreError(Exception):
+    """Results cannot be written or read; the message says where and what to do."""
+
+
+def new_run_id(started_at: str) -> str:
+    """``20261123T141535Z-1a2b3c`` from an ISO time: sorts by time, unique among concurrent runs."""
+    return f"{started_at.replace('-', '').replace(':', '').split('.')[0].split('+')[0].rstrip('Z')}Z-{secrets.token_hex(3)}"
+
+
+class RunDirectory:
+    """One run's directory, open for writing.
+
+    Args:
+        results: The project's ``results`` directory.
+        experiment: Short name, e.g. ``exp13``.
+        run_id: As :func:`new_run_id` makes it.
+
+    Raises:
+        StoreError: The directory cannot be made or written.
+    """
+
+    def __init__(self, results: Path, experiment: str, run_id: str) -> None:
+        self.path = results / experiment / run_id
+        self._logs: dict[str, TextIO] = {}
+        try:
+            self.path.mkdir(parents=True)
+            self._events = (self.path / EVENTS).open("w", buffering=1, encoding="utf-8")
+            self._point_latest()
+        except OSError as error:
+            raise StoreError(
+                f"cannot write results to {self.path}: {error.strerror}; free some space there or choose --results DIR"
+            ) from error
+
+    def record(self, event: AnyEvent) -> None:
+        """Append one event, and the raw log line it carries.
+
+        Raises:
+            StoreError: The disk is full or gone.
+        """
+        try:
+            self._events.write(event_to_line(event) + "\n")
+            if isinstance(event, LineSeen):
+                self._log(event.source).write(event.text + "\n")
+            elif isinstance(event, PathRedirected):
+                self._log("interceptor").write(f"[PTRACE:{event.pid}] {event.path} -> {event.target}\n")
+        except OSError as error:
+            raise StoreError(
+                f"cannot write evidence to {self.path}: {error.strerror}; what was written so far is kept"
+            ) from error
+
+    def write_result(self, result: RunResult) -> None:
+        """Replace ``result.json``.
+
+        Raises:
+            StoreError: The disk is full or gone; the former file is still whole.
+        """
+        partial = self.path / f".{RESULT}.partial"
+        try:
+            with partial.open("w", encoding="utf-8") as file:
+                file.write(result_to_json(result))
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(self.path / RESULT)
+        except OSError as error:
+            partial.unlink(missing_ok=True)
+            raise StoreError(f"cannot write {self.path / RESULT}: {error.strerror}") from error
+
+    def close(self) -> None:
+        """Close all files; what could not be flushed is reported by the writes before."""
+        for file in (self._events, *self._logs.values()):
+            try:
+                file.close()
+            except OSError:
+                continue
+
+    def _log(self, source: str) -> TextIO:
+        if source not in self._logs:
+            self._logs[source] = (self.path / f"{source}.log").open(
+                "w", buffering=1, encoding="utf-8", errors="replace"
+            )
+        return self._logs[source]
+
+    def _point_latest(self) -> None:
+        link = self.path.parent / "latest"
+        fresh = self.path.parent / f".latest-{self.path.name}"
+        fresh.symlink_to(self.path.name)
+        fresh.replace(link)
+
+
+def runs_of(results: Path, experiment: str) -> list[Path]:
+    """Directories of an experiment's runs, oldest first; empty when it never ran."""
+    directory = results / experiment
+    if not directory.is_dir():
+        return []
+    return sorted(path for path in directory.iterdir() if path.is_dir() and not path.is_symlink())
+
+
+def resolve_run(results: Path, name: str) -> Path:
+    """The result file that RUN means: a path, ``latest``, ``-1``, ``-2``, ``exp13`` or ``exp13/baseline``.
+
+    Raises:
+        StoreError: There is no such run; the message says what there is.
+    """
+    given = Path(name)
+    if given.is_file():
+        return given
+    if (given / RESULT).is_file():
+        return given / RESULT
+    experiment, _, which = name.partition("/")
+    if experiment.startswith("exp") and which == "baseline":
+        return _existing(results / "baseline" / f"{experiment}.json", name)
+    everything = sorted(
+        (run for directory in results.glob("exp*") for run in runs_of(results, directory.name)),
+        key=lambda run: run.name,
+    )
+    if experiment.startswith("exp"):
+        everything = [run for run in everything if run.parent.name == experiment]
+        name_in = which or "latest"
+    else:
+        name_in = name
+    if name_in == "latest":
+        name_in = "-1"
+    if name_in.startswith("-") and name_in[1:].isdecimal() and int(name_in[1:]) > 0:
+        back = int(name_in[1:])
+        if back > len(everything):
+            raise StoreError(f"{name}: only {len(everything)} runs are stored in {results}; run an experiment first")
+        return _existing(everything[-back] / RESULT, name)
+    for run in everything:
+        if run.name == name_in:
+            return _existing(run / RESULT, name)
+    raise StoreError(
+        f"{name}: no such run; give a path, expNN, expNN/baseline, latest, -1, -2 or a run id from {results}"
+    )
+
+
+def read_result(path: Path) -> RunResult:
+    """Read one result.
+
+    Raises:
+        StoreError: It cannot be read.
+        FormatError: It is no result, or of a newer version.
+    """
+    try:
+        return result_from_json(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise StoreError(f"cannot read {path}: {error}") from error
+
+
+def read_events(path: Path) -> list[AnyEvent]:
+    """All events of a run directory, for judging it again."""
+    return [event_from_line(line) for line in (path / EVENTS).read_text(encoding="utf-8").splitlines()]
+
+
+def _existing(path: Path, name: str) -> Path:
+    if not path.is_file():
+        raise StoreError(f"{name}: {path} does not exist")
+    return path

@@ -1,0 +1,52 @@
+"""The kernel, as far as the tracer needs it: a small port with two adapters, ptrace and (in the tests) a simulator."""
+
+from typing import Any, Protocol
+
+from runner.intercept.machine import Go
+
+PATH_MAX = 4096
+
+
+class ThreadGoneError(Exception):
+    """The thread does not exist any more (killed meanwhile): normal at any request; forget it and go on."""
+
+
+class Kernel(Protocol):
+    """Requests on stopped threads. Every one may raise :class:`ThreadGoneError`."""
+
+    def wait(self) -> tuple[int, int] | None:
+        """Next thread and wait status; None if a signal or timer of the tracer's own woke it.
+
+        Raises:
+            ChildProcessError: Nothing is left to wait for.
+        """
+
+    def registers(self, tid: int) -> Any:  # noqa: ANN401  ctypes structure of the architecture
+        """The registers; valid until the next call of this method."""
+
+    def set_registers(self, tid: int, registers: Any) -> None:  # noqa: ANN401
+        """Write the registers back."""
+
+    def resume(self, tid: int, how: Go, signal: int = 0) -> None:
+        """Let the thread go on."""
+
+    def read(self, tid: int, address: int, size: int) -> bytes:
+        """Memory; shorter than ``size`` where it ends or cannot be read."""
+
+    def write(self, tid: int, address: int, data: bytes) -> bool:
+        """Write memory; False if it cannot be written."""
+
+
+def read_text(kernel: Kernel, tid: int, address: int) -> str | None:
+    """The NUL-terminated path at ``address``; None if the kernel itself will refuse it (fault, too long)."""
+    if not address:
+        return None
+    # Nearly all paths are short; a second, larger read is rare and cheaper than always reading PATH_MAX.
+    for size in (256, PATH_MAX):
+        data = kernel.read(tid, address, size)
+        end = data.find(b"\0")
+        if end >= 0:
+            return data[:end].decode("utf-8", "surrogateescape")
+        if len(data) < size:
+            return None
+    return None

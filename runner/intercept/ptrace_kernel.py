@@ -1,0 +1,175 @@
+"""The kernel's port through ptrace: python-ptrace's raw call, and nothing of its debugger.
+
+All requests must come from the one thread that seized the tracees. Threads are never detached: with the filter installed and
+no tracer every filtered call fails with ENOSYS. If this process dies, so do all tracees (EXITKILL).
+"""
+
+import ctypes
+import errno
+import os
+from typing import Any
+
+# Importing python-ptrace asks ctypes for the name of the C library, which starts ldconfig or a compiler: half a second
+# inside a sandbox, to learn what is the same on every glibc system.
+import ctypes.util  # isort: skip
+
+_find_library = ctypes.util.find_library
+ctypes.util.find_library = lambda name: "libc.so.6" if name == "c" else _find_library(name)
+
+from ptrace.binding.func import (  # noqa: E402  after the above
+    PTRACE_CONT,
+    PTRACE_GETREGS,
+    PTRACE_O_TRACECLONE,
+    PTRACE_O_TRACEEXEC,
+    PTRACE_O_TRACEFORK,
+    PTRACE_O_TRACESYSGOOD,
+    PTRACE_O_TRACEVFORK,
+    PTRACE_SETREGS,
+    PTRACE_SYSCALL,
+    ptrace,
+)
+from ptrace.error import PtraceError  # noqa: E402
+
+from runner.intercept import abi_x86_64 as abi  # noqa: E402
+from runner.intercept.libc import WAIT_ALL, IoVector, library  # noqa: E402
+from runner.intercept.machine import Go  # noqa: E402
+from runner.intercept.port import PATH_MAX, ThreadGoneError  # noqa: E402
+
+ctypes.util.find_library = _find_library
+
+# What python-ptrace does not know.
+PTRACE_SEIZE = 0x4206
+PTRACE_LISTEN = 0x4208
+PTRACE_O_TRACESECCOMP = 0x80
+PTRACE_O_EXITKILL = 0x100000
+OPTIONS = (
+    PTRACE_O_EXITKILL
+    | PTRACE_O_TRACESYSGOOD
+    | PTRACE_O_TRACECLONE
+    | PTRACE_O_TRACEFORK
+    | PTRACE_O_TRACEVFORK
+    | PTRACE_O_TRACEEXEC
+    | PTRACE_O_TRACESECCOMP
+)
+_REQUESTS = {Go.CONT: PTRACE_CONT, Go.SYSCALL: PTRACE_SYSCALL, Go.LISTEN: PTRACE_LISTEN}
+_PAGE = 4096
+
+
+class PtraceKernel:
+    """Requests by ptrace; memory by process_vm_readv, or by /proc/PID/mem where that does not exist."""
+
+    def __init__(self, *, process_vm: bool = True) -> None:
+        self._process_vm = process_vm
+        self._registers = abi.Registers()
+        self._registers_address = ctypes.addressof(self._registers)
+        self._status = ctypes.c_int()
+        self._status_pointer = ctypes.byref(self._status)
+        self._buffer = ctypes.create_string_buffer(PATH_MAX)
+        self._local = IoVector(ctypes.addressof(self._buffer), 0)
+        self._local_pointer = ctypes.byref(self._local)
+        self._remote = (IoVector * 2)()
+        self._remote_pointer = ctypes.byref(self._remote)
+
+    def seize(self, pid: int) -> None:
+        """Become the tracer of a child, without stopping it.
+
+        Raises:
+            OSError: Refused; another tracer has it, or ptrace is forbidden here.
+        """
+        try:
+            ptrace(PTRACE_SEIZE, pid, 0, OPTIONS)
+        except PtraceError as error:
+            raise OSError(error.errno, f"PTRACE_SEIZE: {os.strerror(error.errno)}") from error
+
+    def wait(self) -> tuple[int, int] | None:
+        """See :class:`runner.intercept.port.Kernel`.
+
+        Not ``os.waitpid``: that goes on waiting after a signal, and a handler that raises could lose a status.
+        """
+        tid = library.waitpid(-1, self._status_pointer, WAIT_ALL)
+        if tid > 0:
+            return tid, self._status.value
+        if ctypes.get_errno() == errno.ECHILD:
+            raise ChildProcessError
+        return None
+
+    def registers(self, tid: int) -> Any:  # noqa: ANN401  ctypes structure
+        """See :class:`runner.intercept.port.Kernel`."""
+        self._request(PTRACE_GETREGS, tid, 0, self._registers_address)
+        return self._registers
+
+    def set_registers(self, tid: int, registers: Any) -> None:  # noqa: ANN401
+        """See :class:`runner.intercept.port.Kernel`."""
+        self._request(PTRACE_SETREGS, tid, 0, ctypes.addressof(registers))
+
+    def resume(self, tid: int, how: Go, signal: int = 0) -> None:
+        """See :class:`runner.intercept.port.Kernel`."""
+        self._request(_REQUESTS[how], tid, 0, signal)
+
+    def read(self, tid: int, address: int, size: int) -> bytes:
+        """See :class:`runner.intercept.port.Kernel`."""
+        if not self._process_vm:
+            return _read_through_proc(tid, address, size)
+        # The kernel gives up a whole vector at the first bad page: split at the page border, so that a text that ends
+        # on the last byte of the last page is still read.
+        first = min(size, _PAGE - address % _PAGE)
+        self._local.length = size
+        self._remote[0].base, self._remote[0].length = address, first
+        self._remote[1].base, self._remote[1].length = address + first, size - first
+        count = library.process_vm_readv(
+            tid, self._local_pointer, 1, self._remote_pointer, 1 if first == size else 2, 0
+        )
+        return ctypes.string_at(self._buffer, count) if count > 0 else b""
+
+    def write(self, tid: int, address: int, data: bytes) -> bool:
+        """See :class:`runner.intercept.port.Kernel`."""
+        if not self._process_vm:
+            return _write_through_proc(tid, address, data)
+        source = ctypes.create_string_buffer(data, len(data))
+        local, remote = IoVector(ctypes.addressof(source), len(data)), IoVector(address, len(data))
+        return bool(
+            library.process_vm_writev(tid, ctypes.byref(local), 1, ctypes.byref(remote), 1, 0) == len(data)
+        )
+
+    @staticmethod
+    def _request(request: int, tid: int, first: int, second: int) -> None:
+        try:
+            ptrace(request, tid, first, second)
+        except PtraceError as error:
+            if error.errno == errno.ESRCH:
+                raise ThreadGoneError from None
+            raise OSError(error.errno, f"ptrace request {request:#x} on {tid}: {os.strerror(error.errno)}") from error
+
+
+def _read_through_proc(tid: int, address: int, size: int) -> bytes:
+    # Opened each time: an open descriptor keeps pointing at the address space before an execve.
+    try:
+        memory = os.open(f"/proc/{tid}/mem", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return b""
+    try:
+        data = b""
+        while len(data) < size:
+            start = address + len(data)
+            piece = os.pread(memory, min(size - len(data), _PAGE - start % _PAGE), start)
+            if not piece:
+                break
+            data += piece
+    except (OSError, OverflowError):
+        pass
+    finally:
+        os.close(memory)
+    return data
+
+
+def _write_through_proc(tid: int, address: int, data: bytes) -> bool:
+    try:
+        memory = os.open(f"/proc/{tid}/mem", os.O_WRONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        return os.pwrite(memory, data, address) == len(data)
+    except (OSError, OverflowError):
+        return False
+    finally:
+        os.close(memory)

@@ -1,0 +1,88 @@
+"""What was decided about one system call: how it is changed, and what remains to be done when it returns."""
+
+from typing import Any
+
+import attrs
+
+
+@attrs.frozen
+class ShowType:
+    """statfs: show another filesystem type in the structure at ``buffer``."""
+
+    buffer: int
+
+
+@attrs.frozen
+class ShowPath:
+    """getcwd, readlink: a path in the layer, at ``buffer``, is shown as the path that programs know.
+
+    Attributes:
+        buffer: Address of the caller's buffer.
+        terminated: The text ends in NUL, which counts.
+    """
+
+    buffer: int
+    terminated: bool
+
+
+@attrs.frozen
+class CompleteListing:
+    """getdents64: add ``entries`` (whole records, names only the layer has) when the listing begins.
+
+    Attributes:
+        buffer: Address of the caller's buffer.
+        size: Its full size in bytes.
+        entries: Names and types to add.
+    """
+
+    buffer: int
+    size: int
+    entries: tuple[tuple[str, int, int], ...]
+
+
+@attrs.frozen
+class KeepMapping:
+    """The injected mmap returned: keep its address as scratch memory, and run the original call again."""
+
+
+Effect = ShowType | ShowPath | CompleteListing | KeepMapping
+
+
+@attrs.frozen
+class Ending:
+    """What is left to do at a call's exit.
+
+    Attributes:
+        saved: The registers before the change.
+        effects: What to do besides putting them back.
+        slots: Scratch slots that are free again afterwards.
+    """
+
+    saved: Any
+    effects: tuple[Effect, ...] = ()
+    slots: tuple[int, ...] = ()
+
+
+@attrs.frozen
+class Verdict:
+    """A decision.
+
+    Attributes:
+        number: New call number, None to keep it.
+        arguments: New arguments by position.
+        ending: What is left to do at the exit; None needs no exit stop.
+        delay_s: Hold the call back so long first.
+    """
+
+    number: int | None = None
+    arguments: dict[int, int] = attrs.field(factory=dict)
+    ending: Ending | None = None
+    delay_s: float = 0.0
+
+    @property
+    def changes_call(self) -> bool:
+        """Whether registers have to be written now."""
+        return self.number is not None or bool(self.arguments)
+
+
+LEAVE = Verdict()

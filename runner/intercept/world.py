@@ -1,0 +1,185 @@
+"""The facts that rules and resolving ask for: thin looks at the layer, at the sandbox, and through a thread's eyes.
+
+The launcher is not redirected itself: what it sees is what the sandbox really has.
+"""
+
+import os
+import posixpath
+import stat
+
+import attrs
+
+from runner.intercept.calls import AT_FDCWD
+from runner.intercept.rules import Kind, Rules
+
+Identity = tuple[int, int]
+
+
+def identity(path: str | int) -> Identity | None:
+    """Device and inode of what a path leads to; None if nothing is there."""
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return found.st_dev, found.st_ino
+
+
+def kind_of(path: str) -> Kind:
+    """What is at a path of this process, links not followed."""
+    try:
+        mode = os.lstat(path).st_mode
+    except NotADirectoryError:
+        return Kind.BELOW_A_FILE
+    except (OSError, ValueError):
+        return Kind.NOTHING
+    if stat.S_ISDIR(mode):
+        return Kind.DIRECTORY
+    return Kind.LINK if stat.S_ISLNK(mode) else Kind.FILE
+
+
+def link_text(path: str) -> str | None:
+    """Text of the link at a path of this process; None if there is none."""
+    try:
+        return os.readlink(path)
+    except (OSError, ValueError):
+        return None
+
+
+@attrs.frozen
+class World:
+    """What is where, for everybody.
+
+    Attributes:
+        rules: The view's.
+        root: Identity of the launcher's root directory.
+        anchors: For each tree and single file, the nearest directory that really exists, and its identity. A thread
+            that finds another directory there lives in another world (container, chroot): the view is not meant for it.
+    """
+
+    rules: Rules
+    root: Identity | None
+    anchors: dict[str, tuple[str, Identity | None]]
+
+    def in_layer(self, path: str) -> Kind:
+        """See :class:`runner.intercept.rules.Places`."""
+        return kind_of(self.rules.layer + path)
+
+    def really(self, path: str) -> Kind:
+        """See :class:`runner.intercept.rules.Places`."""
+        return kind_of(path)
+
+    def anchor(self, path: str) -> tuple[str, Identity | None]:
+        """The directory by which a thread's world is recognised, for a path that the rules cover."""
+        if path in self.anchors:
+            return self.anchors[path]
+        for tree in self.rules.trees:
+            if path.startswith(tree + "/"):
+                return self.anchors[tree]
+        return "/", self.root
+
+    def make_parents(self, path: str) -> bool:
+        """Make the directories in the layer that a new file needs; False if that is impossible."""
+        try:
+            os.makedirs(posixpath.dirname(self.rules.layer + path), exist_ok=True)
+        except OSError:
+            return False
+        return True
+
+
+def look_around(rules: Rules) -> World:
+    """The world as it is now."""
+    anchors: dict[str, tuple[str, Identity | None]] = {}
+    for path in (*rules.trees, *rules.files, *rules.observed):
+        directory = path if path in rules.trees else posixpath.dirname(path)
+        while identity(directory) is None:
+            directory = posixpath.dirname(directory)
+        anchors[path] = (directory, identity(directory))
+    return World(rules, identity("/"), anchors)
+
+
+@attrs.frozen
+class ThreadEyes:
+    """How one thread sees paths; implements :class:`runner.intercept.resolve.Links`."""
+
+    world: World
+    tid: int
+
+    def shares_root(self) -> bool:
+        """Whether absolute paths mean the same to the thread and to the launcher."""
+        return identity(f"/proc/{self.tid}/root") == self.world.root
+
+    def sees(self, path: str) -> bool:
+        """Whether the thread lives in the world that the view is for, as far as ``path`` goes."""
+        anchor, expected = self.world.anchor(path)
+        return identity(f"/proc/{self.tid}/root{anchor}") == expected
+
+    def has_descriptor(self, number: int, expected: Identity) -> bool:
+        """Whether a descriptor of the thread is what it should be."""
+        return identity(f"/proc/{self.tid}/fd/{number}") == expected
+
+    def directory(self, descriptor: int) -> str | None:
+        """Path of a directory descriptor (or AT_FDCWD), as this process would name it; None if it has no such name."""
+        magic = f"/proc/{self.tid}/cwd" if descriptor == AT_FDCWD else f"/proc/{self.tid}/fd/{descriptor}"
+        return self.checked_link(magic)
+
+    def checked_link(self, magic: str) -> str | None:
+        """Text of a process's link, if it really names what the link leads to.
+
+        Deleted files, pipes, other mount namespaces and a container runtime's private procfs (shown as "/") do not.
+        """
+        text = link_text(magic)
+        if text is None or not text.startswith("/") or identity(magic) != identity(text):
+            return None
+        return text
+
+    def link(self, path: str) -> str | None:
+        """See :class:`runner.intercept.resolve.Links`."""
+        if path.startswith("/proc/"):
+            parts = path.split("/")
+            if parts[2] == "self" and len(parts) == 3:
+                return str(self._process())
+            if parts[2] == "thread-self" and len(parts) == 3:
+                return f"{self._process()}/task/{self.tid}"
+            if parts[-1] in ("root", "cwd") or parts[-2] == "fd":
+                return self._process_link(path, parts[-1])
+        if self.world.rules.covers(path):
+            text = link_text(self.world.rules.layer + path)
+            if text is not None:
+                return text
+        return link_text(path)
+
+    def is_directory(self, path: str) -> bool:
+        """See :class:`runner.intercept.resolve.Links`."""
+        covered = self.world.rules.covers(path)
+        return (covered and self.world.in_layer(path) is Kind.DIRECTORY) or kind_of(path) is Kind.DIRECTORY
+
+    def _process(self) -> int:
+        return process_of(self.tid)
+
+    def _process_link(self, path: str, name: str) -> str | None:
+        if name == "root":
+            return "/" if identity(path) == self.world.root else None
+        text = self.checked_link(path)
+        return self.world.rules.virtual(text) if text else None
+
+
+def process_of(tid: int) -> int:
+    """Process (thread group) of a thread, the thread itself if it is gone."""
+    return status_field(tid, "Tgid") or tid
+
+
+def parent_of(tid: int) -> int:
+    """Parent process of a thread's process, 0 if it is gone."""
+    return status_field(tid, "PPid")
+
+
+def status_field(tid: int, name: str) -> int:
+    """A number from /proc/TID/status, 0 if it is gone."""
+    try:
+        with open(f"/proc/{tid}/status", encoding="utf-8", errors="replace") as file:
+            for line in file:
+                if line.startswith(name + ":"):
+                    return int(line.split()[1])
+    except (OSError, ValueError, IndexError):
+        pass
+    return 0

@@ -1,0 +1,323 @@
+"""What an experiment declares: data only, checked when it is written down, not when it is run.
+
+The kinds of steps and of assertions are closed sets; whoever handles one uses ``match`` and ends in ``assert_never``.
+"""
+
+from typing import Literal
+
+import attrs
+
+from runner.model.check import absolute_path, identifier, not_empty, positive, slug
+from runner.model.view import View
+
+Mechanism = Literal["mount", "seccomp", "syscall", "none"]
+WorkloadKind = Literal["k3s", "kubernetes", "standin", "replay"]
+ArenaKind = Literal["gvisor", "here", "host"]
+Verdict = Literal["pass", "fail", "inconclusive", "error", "skipped"]
+EndReason = Literal["target-reached", "fatal-blocker", "exited", "deadline", "interrupted", "harness-error"]
+
+Milestone = Literal[
+    "workload-started",
+    "datastore-ready",
+    "apiserver-serving",
+    "poststart-hooks-done",
+    "node-registered",
+    "kube-proxy-synced",
+    "node-ready",
+    "pod-running",
+]
+
+
+@attrs.frozen(kw_only=True)
+class Step:
+    """One reversible change to the arena; only its kinds below are ever used.
+
+    Attributes:
+        id: Name in results and for ``--without``.
+        reason: Why the workload needs it.
+        holds_back: Ids of the fatal blockers that appear when the step is left out; empty when none is known to.
+    """
+
+    id: str = attrs.field(validator=slug)
+    reason: str = attrs.field(validator=not_empty)
+    holds_back: tuple[str, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class WriteFile(Step):
+    """Put a file in place; what stood there comes back at the undo."""
+
+    path: str = attrs.field(validator=absolute_path)
+    content: str
+    mode: int = 0o644
+
+
+@attrs.frozen(kw_only=True)
+class Link:
+    """One symbolic link: ``path`` points to ``target``."""
+
+    path: str = attrs.field(validator=absolute_path)
+    target: str = attrs.field(validator=absolute_path)
+
+
+@attrs.frozen(kw_only=True)
+class Symlink(Step):
+    """Put symbolic links in place; each target must exist, and what stood at a path comes back at the undo."""
+
+    links: tuple[Link, ...]
+
+
+@attrs.frozen(kw_only=True)
+class BindMount(Step):
+    """Bind ``source`` over ``target``; a missing target is created as an empty file or directory of the source's kind."""
+
+    source: str = attrs.field(validator=absolute_path)
+    target: str = attrs.field(validator=absolute_path)
+
+
+@attrs.frozen(kw_only=True)
+class TmpfsMount(Step):
+    """Mount an empty tmpfs on ``target``, which is created if missing."""
+
+    target: str = attrs.field(validator=absolute_path)
+    size_mib: int | None = None
+
+
+@attrs.frozen(kw_only=True)
+class CgroupMount(Step):
+    """Mount cgroup v1 hierarchies below ``target`` where the arena lacks them; mounted ones are left as they are."""
+
+    target: str = attrs.field(default="/sys/fs/cgroup", validator=absolute_path)
+    controllers: tuple[str, ...]
+
+
+@attrs.frozen(kw_only=True)
+class MountPropagation(Step):
+    """Change the propagation of the mounts at and below ``target``."""
+
+    target: str = attrs.field(default="/", validator=absolute_path)
+    propagation: Literal["rshared", "rslave", "rprivate"] = "rshared"
+
+
+@attrs.frozen(kw_only=True)
+class Environment(Step):
+    """Set a variable of the workload's environment, or put a directory in front of a search path."""
+
+    name: str = attrs.field(validator=identifier)
+    value: str
+    prepend: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class CniPlugin(Step):
+    """An executable script at ``path``, whose directory comes first on the workload's PATH."""
+
+    path: str = attrs.field(validator=absolute_path)
+    script: str
+
+
+@attrs.frozen(kw_only=True)
+class WorkloadFlag(Step):
+    """Flags of the workload's command line, in order.
+
+    Attributes:
+        flags: Each as it is passed, e.g. ``--snapshotter=native``.
+        workloads: Kinds of workload that know the flags; others run without them, and the result says so.
+    """
+
+    flags: tuple[str, ...]
+    workloads: tuple[WorkloadKind, ...] = ("k3s", "standin", "replay")
+
+
+AnyStep = (
+    WriteFile
+    | Symlink
+    | BindMount
+    | TmpfsMount
+    | CgroupMount
+    | MountPropagation
+    | Environment
+    | CniPlugin
+    | WorkloadFlag
+)
+
+
+@attrs.frozen(kw_only=True)
+class Assertion:
+    """One claim about a run; only its kinds below are ever used.
+
+    Attributes:
+        id: Name in results.
+        claim: The claim in words, as the table prints it.
+    """
+
+    id: str = attrs.field(validator=slug)
+    claim: str = attrs.field(validator=not_empty)
+
+
+@attrs.frozen(kw_only=True)
+class Absent(Assertion):
+    """A blocker was overcome: never seen, a milestone beyond it reached, and what resolves it shows a hit.
+
+    Attributes:
+        blockers: Ids of the blocker rules that say so; none of them may be seen.
+        by: Ids of the steps or view parts that should have done it; one hit of any of them is enough.
+    """
+
+    blockers: tuple[str, ...] = attrs.field(validator=attrs.validators.min_len(1))
+    by: tuple[str, ...]
+
+
+@attrs.frozen(kw_only=True)
+class Present(Assertion):
+    """A line of the workload's output matches ``pattern`` (a regular expression)."""
+
+    pattern: str = attrs.field(validator=not_empty)
+
+
+@attrs.frozen(kw_only=True)
+class Reached(Assertion):
+    """A milestone was reached, at most ``within_s`` seconds after the workload started."""
+
+    milestone: Milestone
+    within_s: float | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Redirected(Assertion):
+    """At least ``at_least`` accesses below ``prefix`` were redirected by an interceptor."""
+
+    prefix: str = attrs.field(validator=absolute_path)
+    at_least: int = attrs.field(default=1, validator=attrs.validators.gt(0))
+
+
+@attrs.frozen(kw_only=True)
+class Alive(Assertion):
+    """The workload was still running ``for_s`` seconds after it had started."""
+
+    for_s: float = attrs.field(validator=positive)
+
+
+@attrs.frozen(kw_only=True)
+class Metric(Assertion):
+    """A measured number lies within bounds.
+
+    Attributes:
+        metric: ``workload_s`` (seconds from the workload's start to its end), ``api_requests`` (requests that the API
+            witness saw answered), ``log_lines``.
+        at_least: Lower bound, inclusive.
+        at_most: Upper bound, inclusive.
+    """
+
+    metric: Literal["workload_s", "api_requests", "log_lines"]
+    at_least: float | None = None
+    at_most: float | None = None
+
+
+AnyAssertion = Absent | Present | Reached | Redirected | Alive | Metric
+
+
+@attrs.frozen(kw_only=True)
+class Expected:
+    """How a run is expected to come out today.
+
+    Attributes:
+        verdict: The verdict of the whole run.
+        ended_by: What ends it.
+        blockers: Fatal blockers that appear, no others.
+        reaches: A milestone that is reached; None makes no claim.
+        holds: Whether every assertion is expected to pass (or be skipped).
+        workloads: Kinds of workload this holds for; empty means all that no other entry names.
+    """
+
+    verdict: Verdict
+    ended_by: EndReason
+    blockers: tuple[str, ...] = ()
+    reaches: Milestone | None = None
+    holds: bool = True
+    workloads: tuple[WorkloadKind, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class Experiment:
+    """One numbered experiment.
+
+    Attributes:
+        number: Unique; the file is ``expNN_slug.py``.
+        slug: The one thing it is about, never a rank ("ultimate", "complete").
+        question: What a run answers.
+        parent: Number of the experiment it changes; None for the first of a line.
+        change: The one change against the parent.
+        refuted_by: What would show the idea to be wrong.
+        steps: Applied in order, undone in reverse.
+        view: Redirected paths and spoofed answers.
+        mechanism: How the view is applied unless the command line says otherwise.
+        assertions: Claims judged from the events.
+        target: The milestone at which the run has reached what it set out for.
+        hold_s: For how many seconds after the target the workload must stay up.
+        deadline_s: Seconds from the workload's start after which the run ends anyway.
+        expected: The outcome today, by kind of workload.
+    """
+
+    number: int = attrs.field(validator=attrs.validators.gt(0))
+    slug: str = attrs.field(validator=slug)
+    question: str = attrs.field(validator=not_empty)
+    parent: int | None = None
+    change: str = attrs.field(validator=not_empty)
+    refuted_by: str = attrs.field(validator=not_empty)
+    steps: tuple[AnyStep, ...] = ()
+    view: View = attrs.field(factory=View)
+    mechanism: Mechanism = "none"
+    assertions: tuple[AnyAssertion, ...] = ()
+    target: Milestone
+    hold_s: float = 0.0
+    deadline_s: float = attrs.field(default=120.0, validator=positive)
+    expected: tuple[Expected, ...]
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse contradictions between the parts of the declaration."""
+        for step in self.steps:
+            if not isinstance(step, AnyStep):
+                raise TypeError(f"{self.name}: {step!r} is not a step; the kinds are in runner/model/experiment.py")
+        for assertion in self.assertions:
+            if not isinstance(assertion, AnyAssertion):
+                raise TypeError(f"{self.name}: {assertion!r} is not an assertion; see runner/model/experiment.py")
+        if self.view.parts and self.mechanism == "none":
+            raise ValueError(f"{self.name}: declares a view but mechanism 'none'; choose mount, seccomp or syscall")
+        names = [step.id for step in self.steps] + list(self.view.parts)
+        _refuse_twice(names, f"{self.name}: step or view part")
+        _refuse_twice([assertion.id for assertion in self.assertions], f"{self.name}: assertion")
+        for assertion in self.assertions:
+            unknown = set(assertion.by) - set(names) if isinstance(assertion, Absent) else set()
+            if unknown:
+                raise ValueError(
+                    f"{self.name}: assertion {assertion.id} is resolved by {sorted(unknown)}, which are no steps"
+                    f" or view parts of it; there are: {', '.join(names)}"
+                )
+        if not self.expected:
+            raise ValueError(f"{self.name}: declares no expected outcome; without one nothing can regress")
+
+    @property
+    def name(self) -> str:
+        """``exp13``: the short name used on the command line and on disk."""
+        return f"exp{self.number:02d}"
+
+    def expected_for(self, workload: WorkloadKind) -> Expected:
+        """The declared outcome for one kind of workload.
+
+        Raises:
+            LookupError: Nothing is declared for it.
+        """
+        for candidate in self.expected:
+            if workload in candidate.workloads:
+                return candidate
+        for candidate in self.expected:
+            if not candidate.workloads:
+                return candidate
+        raise LookupError(f"{self.name} declares no expected outcome for workload {workload!r}; add one to its file")
+
+
+def _refuse_twice(names: list[str], what: str) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"{what} {name!r} is declared twice; ids must be unique")

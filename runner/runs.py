@@ -1,0 +1,188 @@
+"""From the command line's words to finished runs: choose workload and arena, plan, conduct, collect.
+
+The order matters to the user: whatever can be refused is refused before anything is downloaded, and whatever has to be
+downloaded or built is ready before the run's clock matters.
+"""
+
+import os
+import platform
+import subprocess
+from pathlib import Path
+
+import attrs
+
+from runner.arena.gvisor import SOURCE, paths_of_this_program, refused_because, sandbox_command
+from runner.conduct import Inside, Watcher, conduct, inner_command
+from runner.core.prepare import prepare
+from runner.host.arena_facts import inside_gvisor
+from runner.model.experiment import ArenaKind, Experiment, Mechanism
+from runner.model.plan import RunPlan
+from runner.model.result import ArenaInfo, RunResult, WorkloadInfo
+from runner.supply.cache import Cache
+from runner.supply.layer import Layer
+from runner.supply.layer import layer as package_layer
+from runner.supply.runsc import find_runsc
+from runner.supply.supplied import Progress, Supplied
+from runner.workloads import Workload, choose_workload
+
+
+class ArenaError(Exception):
+    """The arena cannot be made here; the message says why and what to do (exit code 4)."""
+
+
+@attrs.frozen(kw_only=True)
+class RunOptions:
+    """The words of the command line, checked for form but not yet resolved."""
+
+    workload: str = "auto"
+    arena: str = "auto"
+    mechanism: Mechanism | None = None
+    without: tuple[str, ...] = ()
+    deadline_s: float | None = None
+    keep: bool = False
+    platform: str = ""
+    results: Path
+
+
+@attrs.frozen(kw_only=True)
+class _Ground:
+    """A chosen arena with what it was made of."""
+
+    kind: ArenaKind
+    runsc: Supplied | None = None
+    layer: Layer | None = None
+
+
+async def run_experiment(
+    experiment: Experiment, options: RunOptions, *, began: float, progress: Progress, watcher: Watcher
+) -> tuple[RunResult, Path]:
+    """Run one experiment once.
+
+    Args:
+        experiment: What to run.
+        options: How.
+        began: Wall-clock time of the command, the zero of the run's clock.
+        progress: Told about preparations.
+        watcher: Told about each event.
+
+    Returns:
+        The result and its directory.
+
+    Raises:
+        PlanError: The options do not fit the experiment.
+        ArenaError: There is no arena to be had.
+        WorkloadError: There is no such workload to be had.
+        SupplyError: Something that was named explicitly is not what it should be.
+        StoreError: Results cannot be written.
+    """
+    # A first plan with a placeholder command: unknown step names are refused before anything is looked for.
+    kind = _arena_kind(options.arena)
+    prepare(
+        experiment, workload="standin", arena=kind, command=(), without=options.without, deadline_s=options.deadline_s
+    )
+    ground = await _ground(kind, progress)
+    workload = await choose_workload(options.workload, progress)
+    progress(f"workload {workload.kind} {workload.version}: {workload.reason}", None)
+    plan = prepare(
+        experiment,
+        workload=workload.kind,
+        arena=kind,
+        command=workload.command,
+        mechanism=options.mechanism,
+        without=options.without,
+        deadline_s=options.deadline_s,
+        keep=options.keep,
+    )
+    return await conduct(
+        plan,
+        _inside(plan, ground, workload, options, began),
+        began=began,
+        results=options.results,
+        workload=WorkloadInfo(
+            kind=workload.kind,
+            version=workload.version,
+            sha256=workload.sha256,
+            command=plan.argv,
+            chosen_because=workload.reason,
+        ),
+        arena=ArenaInfo(
+            kind=kind,
+            runsc_version=ground.runsc.version if ground.runsc else "",
+            platform=(options.platform or "systrap") if ground.runsc else "",
+        ),
+        environment=_environment(ground),
+        watcher=watcher,
+    )
+
+
+def _arena_kind(wanted: str) -> ArenaKind:
+    if wanted == "gvisor":
+        return "gvisor"
+    if wanted == "here":
+        return "here"
+    return "here" if inside_gvisor() else "gvisor"
+
+
+async def _ground(kind: ArenaKind, progress: Progress) -> _Ground:
+    if kind != "gvisor":
+        if os.geteuid() != 0:
+            raise ArenaError("not root: steps mount and write system files; run it as root")
+        return _Ground(kind=kind)
+    reason = refused_because()
+    if reason:
+        raise ArenaError(reason)
+    return _Ground(kind=kind, runsc=await find_runsc(progress), layer=await package_layer(progress))
+
+
+def _inside(plan: RunPlan, ground: _Ground, workload: Workload, options: RunOptions, began: float) -> Inside:
+    command = inner_command(plan, began)
+    if ground.runsc is None:
+        return Inside(argv=command, env={**os.environ, "PYTHONPATH": str(SOURCE)})
+    work = Cache.of_user().root / "sandbox"
+    work.mkdir(parents=True, exist_ok=True)
+    sandbox = sandbox_command(
+        runsc=ground.runsc.path,
+        platform=options.platform,
+        layer=ground.layer.path if ground.layer else None,
+        work=work,
+        inside=command,
+        shown=(*paths_of_this_program(), *workload.needs),
+    )
+    return Inside(argv=sandbox.argv, env=dict(sandbox.env))
+
+
+def _environment(ground: _Ground) -> dict[str, str]:
+    facts = {
+        "tool_version": tool_version(),
+        "git_commit": _git_commit(),
+        "machine": platform.machine(),
+        "machine_kernel": platform.release(),
+        "cpus": str(os.cpu_count()),
+        "memory": f"{os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') // 2**20} MiB",
+    }
+    if ground.runsc is not None:
+        facts["runsc_origin"] = ground.runsc.origin
+        facts["runsc_sha256"] = ground.runsc.sha256
+    if ground.layer is not None:
+        facts["layer_packages"] = " ".join(ground.layer.packages)
+    return facts
+
+
+def tool_version() -> str:
+    """This tool's version, as installed."""
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415  only when a result needs it
+
+    try:
+        return version("k3s-in-gvisor-runner")
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _git_commit() -> str:
+    try:
+        found = subprocess.run(
+            ["git", "-C", str(SOURCE), "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return found.stdout.strip()

@@ -1,0 +1,151 @@
+"""Build runsc from gVisor's own Go module, for machines that reach a Go module proxy but not the release site.
+
+The toolchain belongs to the pin: a gVisor built with a newer Go than it was written for compiles or not, and if it
+does, the sandbox dies silently a second into k3s (seen with two pins of 2025). So each known pin names its toolchain,
+and Go fetches that one when the installed one is of another series. ``go install`` of the module was chosen over the
+repository's own build, which needs Bazel in a container. Where the result is kept is the caller's business.
+"""
+
+import os
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from runner.supply.commands import Finished, run
+from runner.supply.supplied import Progress
+
+PACKAGE = "gvisor.dev/gvisor/runsc"
+NEWEST_PIN = "v0.0.0-20260905035102-160fafc42237"
+TOOLCHAINS: Mapping[str, str] = {
+    "v0.0.0-20250503011706-39ed1f5ac29c": "go1.24.9",
+    "v0.0.0-20251031020517-ecfcdd2f171c": "go1.25.4",
+    NEWEST_PIN: "go1.26.8",
+}
+BUILD_TIMEOUT_S = 20 * 60.0
+FIRST_GO_WITH_TOOLCHAINS = (1, 21)
+PACKAGES_IN_RUNSC = 660
+
+_GO_VERSION = re.compile(r"go version go(\d+)\.(\d+)(?:\.(\d+))?")
+_USUAL_PLACES = (Path("/usr/local/go/bin/go"), Path("/usr/lib/go/bin/go"))
+
+
+class BuildError(Exception):
+    """runsc cannot be built here; the text says why and what to do."""
+
+
+def find_go(environ: Mapping[str, str]) -> Path | None:
+    """The go command on PATH, or where Go's own installer puts it."""
+    named = shutil.which("go", path=environ.get("PATH", os.defpath))
+    if named is not None:
+        return Path(named)
+    return next((place for place in _USUAL_PLACES if os.access(place, os.X_OK)), None)
+
+
+def choose_toolchain(pin: str, installed: tuple[int, int, int]) -> str:
+    """The GOTOOLCHAIN to build a pin with: ``local`` where the installed Go is of the pin's series and not older.
+
+    Raises:
+        BuildError: The pin is unknown, or the installed Go is too old to fetch another.
+    """
+    try:
+        wanted = TOOLCHAINS[pin]
+    except KeyError:
+        known = ", ".join(TOOLCHAINS)
+        raise BuildError(f"{pin}: no Go toolchain is known for this version of gVisor; known are {known}") from None
+    series = tuple(int(part) for part in wanted.removeprefix("go").split("."))
+    if installed[:2] == series[:2]:
+        return "local" if installed >= series else wanted
+    if installed[:2] < FIRST_GO_WITH_TOOLCHAINS:
+        have = ".".join(map(str, installed))
+        raise BuildError(f"Go {have} cannot fetch {wanted}, which this gVisor needs; install Go 1.21 or later")
+    return wanted
+
+
+async def build_runsc(
+    pin: str, *, into: Path, environ: Mapping[str, str], progress: Progress, keep_open: Sequence[int] = ()
+) -> Path:
+    """Build the pinned runsc into a directory; about a minute on two cores, seconds with Go's caches warm.
+
+    Args:
+        pin: Module version, one of TOOLCHAINS.
+        into: Existing directory.
+        environ: Environment; Go's own variables in it (GOPROXY, GOFLAGS, ...) hold.
+        progress: Told what is compiled.
+        keep_open: Descriptors that the compiler inherits, see ``commands.run``.
+
+    Returns:
+        Path of the executable, not yet run.
+
+    Raises:
+        BuildError: No Go, the wrong Go, no module proxy, no space, or it does not compile.
+    """
+    go = find_go(environ)
+    if go is None:
+        raise BuildError("there is no go command on PATH; install Go (https://go.dev/dl/), or set RUNSC_BIN to a runsc")
+    toolchain = choose_toolchain(pin, await _installed(go, environ))
+    settings = {name: value for name, value in environ.items() if name not in {"GOOS", "GOARCH", "GO111MODULE"}}
+    settings |= {"CGO_ENABLED": "0", "GOBIN": str(into), "GOTOOLCHAIN": toolchain, "GOWORK": "off"}
+    counter = _Counter(progress)
+    progress(f"building runsc {pin} with Go (about a minute)", 0.0)
+    finished = await run(
+        [go, "install", "-v", "-trimpath", f"{PACKAGE}@{pin}"],
+        timeout_s=BUILD_TIMEOUT_S,
+        environ=settings,
+        cwd=into,
+        heard=counter.heard,
+        keep_open=keep_open,
+    )
+    built = into / "runsc"
+    if finished.returncode != 0 or not built.is_file():
+        raise BuildError(_why(finished, toolchain))
+    return built
+
+
+class _Counter:
+    """Turns the lines of ``go install -v`` into progress; the total is that of a build from nothing."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._packages = 0
+
+    def heard(self, line: str) -> None:
+        if line.startswith("go: downloading "):
+            self._progress(f"building runsc: {line.removeprefix('go: ')}", None)
+        elif " " not in line:
+            self._packages += 1
+            self._progress(f"building runsc: {line}", min(self._packages / PACKAGES_IN_RUNSC, 0.99))
+
+
+async def _installed(go: Path, environ: Mapping[str, str]) -> tuple[int, int, int]:
+    try:
+        finished = await run([go, "version"], timeout_s=20, environ={**environ, "GOTOOLCHAIN": "local"})
+    except OSError as error:
+        raise BuildError(f"{go} cannot be run: {error.strerror}; reinstall Go, or take it off PATH") from error
+    for line in finished.lines:
+        if match := _GO_VERSION.match(line):
+            return int(match[1]), int(match[2]), int(match[3] or 0)
+    raise BuildError(f"{go} is not Go: its answer to 'go version' is {finished.last_words[:100]!r}")
+
+
+_ADVICE = (
+    (re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE), "the disk is full; free some space"),
+    (
+        re.compile(r"dial tcp|no such host|i/o timeout|connection refused|proxyconnect|module lookup disabled"),
+        "no Go module proxy answers; check the network, or set GOPROXY (or HTTPS_PROXY) to one that does",
+    ),
+    (
+        re.compile(r"checksum mismatch|SECURITY ERROR"),
+        "the module proxy sent something else than Go's checksum database knows",
+    ),
+    (re.compile(r"toolchain not available|requires go >= "), "Go cannot get the toolchain that this gVisor needs"),
+    (re.compile(r"signal: killed|cannot allocate memory"), "the compiler was killed: too little memory?"),
+)
+
+
+def _why(finished: Finished, toolchain: str) -> str:
+    said = finished.last_words or "it said nothing"
+    if finished.returncode is None:
+        return f"go install did not end within {BUILD_TIMEOUT_S / 60:g} minutes; last words: {said}"
+    advice = next((text for pattern, text in _ADVICE if pattern.search(said)), "see its words")
+    return f"go install (GOTOOLCHAIN={toolchain}) failed with exit code {finished.returncode}: {advice}:\n{said}"
