@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -119,13 +120,12 @@ def run(exps: tuple[str, ...], *, repeat: int, logs: tuple[Path, ...], as_json: 
             if logs:
                 from runner.replay import replay  # noqa: PLC0415
 
-                result, directory = replay(experiment, logs, options, began=now())
+                result, directory = replay(experiment, logs, options, began=began)
             else:
-                result, directory = trio.run(
-                    lambda experiment=experiment, view=view: run_experiment(
-                        experiment, options, began=began, progress=view.preparing, watcher=view.see
-                    )
+                job = partial(
+                    run_experiment, experiment, options, began=began, progress=view.preparing, watcher=view.see
                 )
+                result, directory = trio.run(job)
         log().info("run.finished", experiment=experiment.name, verdict=result.verdict, directory=str(directory))
         if not as_json:
             print_result(_stdout(), result, str(directory))

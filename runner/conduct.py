@@ -4,7 +4,7 @@ The events are folded here by the same judge that decides inside, so the result 
 when the inside is killed, what is known so far is already written.
 """
 
-import datetime
+import datetime as dt
 import os
 import signal
 import subprocess
@@ -72,9 +72,7 @@ async def conduct(
     Raises:
         StoreError: Results cannot be written; what was written so far is kept, and the sandbox is ended.
     """
-    started_at = (
-        datetime.datetime.fromtimestamp(began, datetime.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    )
+    started_at = dt.datetime.fromtimestamp(began, dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     identity = RunIdentity(
         run_id=new_run_id(started_at), started_at=started_at, workload=workload, arena=arena, environment=environment
     )
@@ -127,7 +125,7 @@ class _Run:
         )
 
     def finish(self) -> RunResult:
-        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         result = outcome(self._plan, self.judge, self._identity, finished_at=now, duration_s=self.clock.now_s())
         self._directory.write_result(result)
         return result

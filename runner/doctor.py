@@ -21,6 +21,7 @@ from runner.host.arena_facts import inside_gvisor
 from runner.host.steps import free_bytes
 from runner.supply import k3s, runsc
 from runner.supply.cache import Cache, CacheError
+from runner.supply.gobuild import NEWEST_PIN
 from runner.supply.layer import commands_present
 from runner.supply.needs import missing, packages_for
 from runner.supply.search import Search, Wanted
@@ -150,7 +151,7 @@ async def _ptrace() -> Check:
 async def _program(wanted: Wanted, keys: tuple[str, ...], otherwise: Callable[[], Check]) -> Check:
     """Look where a run would look, short of fetching."""
     try:
-        search = Search(wanted, os.environ, Cache.of_user())
+        search = Search(wanted, os.environ, Cache.of_user(), lambda _text, _fraction: None)
         found: Supplied | None = await search.named() or await search.on_path() or await search.cached(*keys)
     except (SupplyError, CacheError) as error:
         return Check(id=wanted.program, state="fail", found=str(error), todo=f"correct or unset {wanted.variable}")
@@ -161,7 +162,8 @@ async def _program(wanted: Wanted, keys: tuple[str, ...], otherwise: Callable[[]
 
 def _runsc_keys() -> tuple[str, ...]:
     release = runsc.release_of(os.environ)
-    return ((release.key,) if release else ()) + (runsc.build_key(runsc.NEWEST_PIN),)
+    keys = [release.key] if release else []
+    return (*keys, runsc.build_key(NEWEST_PIN))
 
 
 def _k3s_keys() -> tuple[str, ...]:
@@ -228,7 +230,5 @@ def _disk() -> Check:
 
 async def _command(*argv: str) -> tuple[int, str]:
     with trio.fail_after(PROBE_WITHIN_S):
-        done = await trio.run_process(
-            list(argv), check=False, stdin=b"", capture_stdout=True, stderr=subprocess.STDOUT
-        )
+        done = await trio.run_process(list(argv), check=False, stdin=b"", capture_stdout=True, stderr=subprocess.STDOUT)
     return done.returncode, done.stdout.decode(errors="replace").strip()

@@ -31,7 +31,7 @@ def main(argv: list[str]) -> int:
         enter_private_mount_namespace()
     except OSError as error:
         # gVisor of 2022 refuses. The sandbox itself is thrown away, so there is still nothing to undo outside.
-        print(f"no private mount namespace: {error}", file=sys.stderr)
+        sys.stderr.write(f"no private mount namespace: {error}\n")
     try:
         trio.run(_run, plan_text, clock, record)
     except Exception as error:

@@ -4,7 +4,7 @@ A recording has no steps and no interceptor of ours, so what they would show sta
 into the log (``[PTRACE:pid] path -> target``) count as the redirects they report.
 """
 
-import datetime
+import datetime as dt
 import gzip
 import re
 import sys
@@ -39,7 +39,7 @@ def read_lines(name: str) -> Iterator[str]:
     """
     splitter = LineSplitter()
     try:
-        source = sys.stdin.buffer if name == "-" else Path(name).open("rb")
+        source = sys.stdin.buffer if name == "-" else Path(name).open("rb")  # noqa: SIM115  closed by the with below
         with source as raw:
             start = raw.peek(2)[:2] if hasattr(raw, "peek") else b""
             stream = gzip.GzipFile(fileobj=raw) if start == GZIP_MAGIC else raw
@@ -68,9 +68,7 @@ def replay(
         without=options.without,
         deadline_s=options.deadline_s,
     )
-    started_at = (
-        datetime.datetime.fromtimestamp(began, datetime.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    )
+    started_at = dt.datetime.fromtimestamp(began, dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     identity = RunIdentity(
         run_id=new_run_id(started_at),
         started_at=started_at,
@@ -109,7 +107,7 @@ def replay(
     # A recording ends; whether the workload did, only its lines can say.
     see(DeadlinePassed(at_s=at_s))
     see(RunFinished(at_s=at_s))
-    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     result = outcome(plan, judge, identity, finished_at=now, duration_s=at_s)
     directory.write_result(result)
     directory.close()

@@ -61,7 +61,9 @@ async def choose_workload(wanted: str, progress: Progress) -> Workload:
             needs=(found.path, found.path.resolve()),
         )
     if wanted == "k3s":
-        raise WorkloadError(f"no k3s to be had ({found.reason}); set K3S_BIN to a k3s binary, or choose --workload standin")
+        raise WorkloadError(
+            f"no k3s to be had ({found.reason}); set K3S_BIN to a k3s binary, or choose --workload standin"
+        )
     return _standin(f"no k3s to be had ({found.reason})")
 
 

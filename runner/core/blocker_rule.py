@@ -26,7 +26,7 @@ def _pattern(instance: object, attribute: Any, value: str) -> None:  # noqa: ANN
 
 @attrs.frozen(kw_only=True)
 class BlockerRule:
-    r"""A known cause of failure and what is known about it.
+    """A known cause of failure and what is known about it.
 
     Attributes:
         id: Name in results, on the command line and in the docs; the original series' name where it has one.
@@ -37,9 +37,11 @@ class BlockerRule:
         lies_before: The first milestone that cannot be reached with this blocker (for a degrading one: the first that
             lies behind the place where it shows). Reaching it, or one of ``milestones.BEYOND`` it, proves that the
             place was passed.
-        keys: Words (``\w+``) of which every matching line holds at least one. Only lines with such a word are tried
-            against the pattern, so the matcher's cost does not grow with the table: choose rare words.
-        pattern: Regular expression, searched in the whole line. It describes the failure, not the thing that fails.
+        keys: Whole words, of three letters or more, of which every matching line holds at least one. Only lines with
+            such a word are tried against the pattern, so the matcher's cost does not grow with the table: choose rare
+            words.
+        pattern: Regular expression, searched in the whole line, escaped newlines and tabs taken as blanks. It
+            describes the failure, not the thing that fails.
         unless: A line that matches this as well is not meant: the same words in a harmless context.
         symptom: What a user sees.
         cause: Why, and how sure that is.
@@ -69,7 +71,8 @@ class BlockerRule:
     @keys.validator
     def _check_keys(self, _: object, value: tuple[str, ...]) -> None:
         for key in value:
-            if not re.fullmatch(r"\w+", key):
+            if not re.fullmatch(r"[A-Za-z_]\w{2,}", key):
                 raise ValueError(
-                    f"BlockerRule.keys of {self.id}: {key!r} is not one word; use letters, digits and '_' only"
+                    f"BlockerRule.keys of {self.id}: {key!r} is not one word of three letters or more; "
+                    f"use letters, digits and '_', a letter first"
                 )

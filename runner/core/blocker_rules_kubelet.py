@@ -135,7 +135,7 @@ KUBELET_RULES: Final = (
         fatal=True,
         severity="minor",
         lies_before="node-registered",
-        keys=("GC",),
+        keys=("threshold",),
         pattern=r"invalid image GC high threshold: must be >= low threshold",
         symptom="The kubelet refuses its flags.",
         cause="Only the high or only the low threshold was given, and the other one's default does not fit.",

@@ -62,18 +62,17 @@ TRIGGERS: Final = (
     "nvalid",
     "denied",
     "read-only",
-    "output error",
-    "error state",
+    "rror",
     "fatal",
     "panic",
     "exited",
     "is locked",
     "Slow SQL",
     "NotReady",
-    "Error running",
 )
 
-_WORD = re.compile(r"(?:\\[nrt])?(\w+)")
+_WORD = re.compile(r"[A-Za-z_]\w{2,}")
+_ESCAPED_BLANK = re.compile(r"\\[nrt]")
 
 
 @attrs.frozen(kw_only=True)
@@ -111,9 +110,14 @@ class Matcher:
         # An interceptor's line is never a failure. It is written at once and ends with its newline, so where it got
         # into the middle of another line, the rest of that line is all its own.
         text = text.partition("[PTRACE:")[0]
-        tried = {index for word in self._by_key.keys() & set(_WORD.findall(text)) for index in self._by_key[word]}
+        if "\\" in text:
+            # Within quotes a newline is written as \n, which would stick to the next word.
+            text = _ESCAPED_BLANK.sub(" ", text)
+        words = set(_WORD.findall(text))
+        tried = {index for word in self._by_key.keys() & words for index in self._by_key[word]}
         hits = tuple(self._compiled[index].rule for index in sorted(tried) if self._compiled[index].hits(text))
-        if self._fallback.hits(text) and not any(rule.fatal for rule in hits):
+        announces_end = (is_klog_fatal or not words.isdisjoint(self._fallback.rule.keys)) and self._fallback.hits(text)
+        if announces_end and not any(rule.fatal for rule in hits):
             return (*hits, self._fallback.rule)
         return hits
 

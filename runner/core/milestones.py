@@ -164,9 +164,11 @@ _WITNESSES: Final = tuple(
     for alternative, witnesses in enumerate(rung.witnesses)
     for witness in witnesses
 )
-# Lines of which none of the witnesses is a part are most lines; one search over all literals turns them away. The cost
-# does not depend on the blockers, and the ladder is short and closed.
-_ANY_LITERAL: Final = re.compile("|".join(sorted({re.escape(witness.literal) for witness, _, _ in _WITNESSES})))
+LITERALS: Final = tuple(sorted({witness.literal for witness, _, _ in _WITNESSES}))
+"""Every line that shows a milestone, or a part of one, holds one of these."""
+
+# Most lines hold none; one search over all of them turns those lines away.
+_ANY_LITERAL: Final = re.compile("|".join(re.escape(literal) for literal in LITERALS))
 
 
 class MilestoneFold:
@@ -175,6 +177,11 @@ class MilestoneFold:
     def __init__(self) -> None:
         self._seen: set[Witness] = set()
         self._reached: set[Milestone] = set()
+
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """Of :data:`LITERALS`, those of milestones not reached yet: what a search through a long log still needs."""
+        return tuple(sorted({witness.literal for witness, rung, _ in _WITNESSES if rung.id not in self._reached}))
 
     def see(self, line: ParsedLine | str) -> Milestone | None:
         """The milestone that this line completes; None when it shows none, or one that was reached before."""

@@ -58,6 +58,7 @@ class Launcher:
         )
         for fd in (plan_read, events_write, output_write):
             os.close(fd)
+        self._stopping = False
 
     async def start(self, plan_json: str) -> None:
         """Hand over the plan; the workload starts when the launcher has read it all."""
@@ -80,10 +81,12 @@ class Launcher:
                 for line in lines:
                     await reporter.report(json.loads(line))
         await trio.to_thread.run_sync(self._process.wait)
-        await reporter.launcher_ended(self._process.returncode)
+        if not self._stopping:
+            await reporter.launcher_ended(self._process.returncode)
 
     async def stop(self, within_s: float) -> None:
         """End the workload and the launcher: asked first, killed after ``within_s`` seconds."""
+        self._stopping = True
         self._signal(signal.SIGTERM)
         with trio.CancelScope(shield=True), trio.move_on_after(within_s):
             await trio.to_thread.run_sync(self._process.wait, abandon_on_cancel=True)

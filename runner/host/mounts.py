@@ -18,7 +18,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def mount(source: str, target: str, fstype: str = "", flags: int = 0, data: str = "") -> None:
-    """mount(2); empty strings stand for NULL.
+    """Ask the kernel for a mount; empty strings stand for NULL.
 
     Raises:
         OSError: As the kernel says, naming the target.
@@ -30,7 +30,7 @@ def mount(source: str, target: str, fstype: str = "", flags: int = 0, data: str 
 
 
 def unmount(target: str) -> None:
-    """umount2(2), lazily, so that an open file does not keep it.
+    """Take a mount away, lazily, so that an open file does not keep it.
 
     Raises:
         OSError: As the kernel says, naming the target.

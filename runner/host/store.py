@@ -23,7 +23,8 @@ class StoreError(Exception):
 
 def new_run_id(started_at: str) -> str:
     """``20261123T141535Z-1a2b3c`` from an ISO time: sorts by time, unique among concurrent runs."""
-    return f"{started_at.replace('-', '').replace(':', '').split('.')[0].split('+')[0].rstrip('Z')}Z-{secrets.token_hex(3)}"
+    compact = started_at.removesuffix("Z").replace("-", "").replace(":", "")
+    return f"{compact}Z-{secrets.token_hex(3)}"
 
 
 class RunDirectory:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import trio
 
-from runner.core.lines import LineSplitter
+from runner.core.lines import Line, LineSplitter
 from runner.host.clock import RunClock
 from runner.model.events import AnyEvent, LineSeen
 
@@ -33,8 +33,8 @@ class LineNumberer:
         """Send what is left without a newline."""
         await self._emit(self._splitter.close())
 
-    async def _emit(self, lines: object) -> None:
-        for line in lines:  # type: ignore[attr-defined]
+    async def _emit(self, lines: list[Line]) -> None:
+        for line in lines:
             self._line_no += 1
             await self._send(
                 LineSeen(
@@ -59,9 +59,10 @@ async def watch_file(path: Path, lines: LineNumberer, stop: trio.Event) -> None:
     """Follow a file that may not exist yet, until ``stop`` is set; then read what is left."""
     offset = 0
     while True:
+        # Local files of a few kilobytes: reading them here costs less than a thread would.
         stopping = stop.is_set()
         try:
-            size = path.stat().st_size
+            size = path.stat().st_size  # noqa: ASYNC240
         except OSError:
             size = 0
         if size > offset:

@@ -87,14 +87,31 @@ class Call:
 _D, _P = Directory(), Name()
 
 
-def _one(name: str, *at_form: str | Source, follows: bool = True, creates: bool = False, **positions: int) -> Call:
+def _one(
+    name: str,
+    *at_form: str | Source,
+    path: int = 0,
+    follows: bool = True,
+    creates: bool = False,
+    open_flags: int | None = None,
+) -> Call:
     form = (str(at_form[0]), tuple(item for item in at_form[1:] if not isinstance(item, str))) if at_form else None
-    path = PathAt(path=positions.pop("path", 0), follows=follows, creates=creates)
-    return Call(name=name, paths=(path,), at_form=form, **positions)
+    at = PathAt(path=path, follows=follows, creates=creates)
+    return Call(name=name, paths=(at,), at_form=form, open_flags=open_flags)
 
 
-def _at(name: str, *, follows: bool = True, creates: bool = False, path: int = 1, **positions: int) -> Call:
-    return Call(name=name, paths=(PathAt(path=path, dirfd=path - 1, follows=follows, creates=creates),), **positions)
+def _at(
+    name: str,
+    *,
+    path: int = 1,
+    follows: bool = True,
+    creates: bool = False,
+    at_flags: int | None = None,
+    open_flags: int | None = None,
+    open_how: int | None = None,
+) -> Call:
+    at = PathAt(path=path, dirfd=path - 1, follows=follows, creates=creates)
+    return Call(name=name, paths=(at,), at_flags=at_flags, open_flags=open_flags, open_how=open_how)
 
 
 def _two(name: str, at_form: tuple[str, tuple[Source, ...]] | None, *, at: bool) -> Call:

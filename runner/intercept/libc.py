@@ -65,7 +65,7 @@ def install_filter(program: bytes) -> None:
 
 
 def mount(source: str, target: str, kind: str, flags: int, data: str = "") -> None:
-    """mount(2).
+    """Mount, as mount(2).
 
     Raises:
         OSError: As the kernel says.
@@ -75,7 +75,7 @@ def mount(source: str, target: str, kind: str, flags: int, data: str = "") -> No
 
 
 def unmount(target: str, flags: int = 0) -> None:
-    """umount2(2).
+    """Unmount, as umount2(2).
 
     Raises:
         OSError: As the kernel says.
@@ -84,7 +84,7 @@ def unmount(target: str, flags: int = 0) -> None:
 
 
 def unshare(flags: int) -> None:
-    """unshare(2).
+    """Leave shared namespaces, as unshare(2).
 
     Raises:
         OSError: As the kernel says.

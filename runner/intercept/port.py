@@ -4,7 +4,13 @@ from typing import Any, Protocol
 
 from runner.intercept.machine import Go
 
+_STOPPED = 0x7F
 PATH_MAX = 4096
+
+
+def is_stopped(status: int) -> bool:
+    """Whether a wait status tells of a stop and not of an end (WIFSTOPPED, also for ptrace's events)."""
+    return status & 0xFF == _STOPPED
 
 
 class ThreadGoneError(Exception):

@@ -127,9 +127,7 @@ class PtraceKernel:
             return _write_through_proc(tid, address, data)
         source = ctypes.create_string_buffer(data, len(data))
         local, remote = IoVector(ctypes.addressof(source), len(data)), IoVector(address, len(data))
-        return bool(
-            library.process_vm_writev(tid, ctypes.byref(local), 1, ctypes.byref(remote), 1, 0) == len(data)
-        )
+        return bool(library.process_vm_writev(tid, ctypes.byref(local), 1, ctypes.byref(remote), 1, 0) == len(data))
 
     @staticmethod
     def _request(request: int, tid: int, first: int, second: int) -> None:
@@ -147,8 +145,8 @@ def _read_through_proc(tid: int, address: int, size: int) -> bytes:
         memory = os.open(f"/proc/{tid}/mem", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return b""
+    data = b""
     try:
-        data = b""
         while len(data) < size:
             start = address + len(data)
             piece = os.pread(memory, min(size - len(data), _PAGE - start % _PAGE), start)

@@ -22,6 +22,11 @@ class Links(Protocol):
         """Whether ``path``, itself no link, is a directory."""
 
 
+def lexically(path: str) -> str:
+    """An absolute path without doubled slashes and ``.``; unlike ``normpath`` it knows that ``//x`` is ``/x`` here."""
+    return "/" + "/".join(part for part in path.split("/") if part not in ("", "."))
+
+
 def resolve(path: str, links: Links, *, follows: bool) -> str | None:
     """The normalised path without links that ``path`` leads to.
 

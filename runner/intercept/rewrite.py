@@ -45,7 +45,12 @@ class Rewriting:
 
 
 def rewrite(
-    call: Call, arguments: tuple[int, ...], placements: tuple[Placement | None, ...], *, layer: str, layer_fd: int | None
+    call: Call,
+    arguments: tuple[int, ...],
+    placements: tuple[Placement | None, ...],
+    *,
+    layer: str,
+    layer_fd: int | None,
 ) -> Rewriting:
     """The call that reaches the placements.
 

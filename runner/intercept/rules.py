@@ -14,6 +14,7 @@ from typing import Protocol
 
 import attrs
 
+from runner.intercept.resolve import lexically
 from runner.model.view import View
 
 
@@ -105,7 +106,7 @@ class Rules:
             parts = path.split("/")
             if ".." in parts:
                 return Screening.WALK
-            path = "/" + "/".join(part for part in parts if part not in ("", "."))
+            path = lexically(path)
         path = path.rstrip("/")
         if self.concerns(path):
             return Screening.PLAIN
@@ -162,7 +163,11 @@ def _leaves_proc(path: str) -> bool:
 
     A link at the end needs no help: it leads to what the process already holds.
     """
-    parts = path.split("/")[2:]
-    if len(parts) > 3 and parts[1] == "task":
+    _root, _proc, _process, *parts = path.split("/")
+    if parts[:1] == ["task"]:
         parts = parts[2:]
-    return (len(parts) > 2 and parts[1] in ("root", "cwd")) or (len(parts) > 3 and parts[1] == "fd")
+    match parts:
+        case ["root" | "cwd", _, *_] | ["fd", _, _, *_]:
+            return True
+        case _:
+            return False

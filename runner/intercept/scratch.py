@@ -32,12 +32,19 @@ class Region:
     free: list[int]
 
 
+@attrs.frozen
+class Slot:
+    """Memory for the texts of one call under way."""
+
+    region: Region
+    address: int
+
+
 @attrs.define
 class ScratchBook:
     """Which process has which regions."""
 
     _regions: dict[int, list[Region]] = attrs.field(factory=dict)
-    _owner: dict[int, Region] = attrs.field(factory=dict)
     _refused: set[int] = attrs.field(factory=set)
 
     def regions(self, process: int, parent: int) -> list[Region]:
@@ -58,19 +65,13 @@ class ScratchBook:
         """The process does not have that region (any more)."""
         self._regions[process].remove(region)
 
-    def claim(self, region: Region) -> int | None:
-        """A slot's address for one call, None if all are in use."""
-        if not region.free:
-            return None
-        slot = region.free.pop()
-        self._owner[slot] = region
-        return slot
+    def claim(self, region: Region) -> Slot | None:
+        """A slot for one call, None if all are in use."""
+        return Slot(region, region.free.pop()) if region.free else None
 
-    def give_back(self, slot: int) -> None:
+    def give_back(self, slot: Slot) -> None:
         """The call is over."""
-        region = self._owner.pop(slot, None)
-        if region:
-            region.free.append(slot)
+        slot.region.free.append(slot.address)
 
     def refuse(self, process: int) -> None:
         """The process cannot map memory (limits, another filter): do not try again."""

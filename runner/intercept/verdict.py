@@ -4,6 +4,8 @@ from typing import Any
 
 import attrs
 
+from runner.intercept.scratch import Slot
+
 
 @attrs.frozen
 class ShowType:
@@ -60,7 +62,7 @@ class Ending:
 
     saved: Any
     effects: tuple[Effect, ...] = ()
-    slots: tuple[int, ...] = ()
+    slots: tuple[Slot, ...] = ()
 
 
 @attrs.frozen

@@ -1,3 +1,4 @@
+# ruff: noqa: PTH  os is what this needs: no Path objects on the way of every stop, and pathlib costs start-up time
 """The facts that rules and resolving ask for: thin looks at the layer, at the sandbox, and through a thread's eyes.
 
 The launcher is not redirected itself: what it sees is what the sandbox really has.
@@ -77,6 +78,21 @@ class World:
                 return self.anchors[tree]
         return "/", self.root
 
+    def only_in_layer(self, directory: str) -> tuple[tuple[str, int, int], ...]:
+        """Name, inode and directory-entry type of what the layer adds to a real directory."""
+        in_tree = self.rules.in_tree(directory)
+        entries: list[tuple[str, int, int]] = []
+        try:
+            names = os.listdir(self.rules.layer + directory)
+        except OSError:
+            return ()
+        for name in sorted(names):
+            path = posixpath.join(directory, name)
+            if (in_tree or self.rules.covers(path)) and kind_of(path) is Kind.NOTHING:
+                found = os.lstat(self.rules.layer + path)
+                entries.append((name, found.st_ino, stat.S_IFMT(found.st_mode) >> 12))
+        return tuple(entries)
+
     def make_parents(self, path: str) -> bool:
         """Make the directories in the layer that a new file needs; False if that is impossible."""
         try:
@@ -135,13 +151,13 @@ class ThreadEyes:
     def link(self, path: str) -> str | None:
         """See :class:`runner.intercept.resolve.Links`."""
         if path.startswith("/proc/"):
-            parts = path.split("/")
-            if parts[2] == "self" and len(parts) == 3:
-                return str(self._process())
-            if parts[2] == "thread-self" and len(parts) == 3:
-                return f"{self._process()}/task/{self.tid}"
-            if parts[-1] in ("root", "cwd") or parts[-2] == "fd":
-                return self._process_link(path, parts[-1])
+            match path.split("/")[2:]:
+                case ["self"]:
+                    return str(process_of(self.tid))
+                case ["thread-self"]:
+                    return f"{process_of(self.tid)}/task/{self.tid}"
+                case [*_, "root" | "cwd" as name] | [*_, "fd", name]:
+                    return self._process_link(path, name)
         if self.world.rules.covers(path):
             text = link_text(self.world.rules.layer + path)
             if text is not None:
@@ -152,9 +168,6 @@ class ThreadEyes:
         """See :class:`runner.intercept.resolve.Links`."""
         covered = self.world.rules.covers(path)
         return (covered and self.world.in_layer(path) is Kind.DIRECTORY) or kind_of(path) is Kind.DIRECTORY
-
-    def _process(self) -> int:
-        return process_of(self.tid)
 
     def _process_link(self, path: str, name: str) -> str | None:
         if name == "root":

@@ -2,7 +2,7 @@
 
 import attrs
 
-from runner.model.experiment import AnyStep, ArenaKind, Assertion, Experiment, Expected, Mechanism, WorkloadKind
+from runner.model.experiment import AnyStep, ArenaKind, Assertion, Expected, Experiment, Mechanism, WorkloadKind
 from runner.model.view import View
 
 

@@ -1,5 +1,7 @@
 """What an experiment declares, for a terminal: it reads like a lab note."""
 
+from collections.abc import Sequence
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -22,23 +24,28 @@ def print_declaration(console: Console, experiment: Experiment) -> None:
         ("target", target),
     ):
         console.print(f"[dim]{name:>15}[/]  ", Text(text), sep="")
-    console.print(_rows("Steps", ("id", "kind", "holds back", "reason"), [
-        (step.id, kind_of(step), ", ".join(step.holds_back), step.reason) for step in experiment.steps
-    ]))  # fmt: skip
-    console.print(_rows("View", ("path", "part", "content", "reason"), [
-        *((f"{tree.prefix}/**", tree.part, "merged", "the view's files first, the real ones behind them") for tree in experiment.view.trees),
-        *((file.path, file.part, repr(file.content), file.reason) for file in experiment.view.files),
-    ]))  # fmt: skip
-    console.print(_rows("Assertions", ("id", "kind", "claim"), [
-        (assertion.id, type(assertion).__name__.lower(), assertion.claim) for assertion in experiment.assertions
-    ]))  # fmt: skip
-    console.print(_rows("Expected today", ("workload", "verdict", "ended by", "fatal blockers", "reaches"), [
-        (", ".join(expected.workloads) or "any", expected.verdict, expected.ended_by, ", ".join(expected.blockers) or "none", expected.reaches or "")
+    steps = [(step.id, kind_of(step), ", ".join(step.holds_back), step.reason) for step in experiment.steps]
+    merged = "the view's files first, the real ones behind them"
+    view = [(f"{tree.prefix}/**", tree.part, "merged", merged) for tree in experiment.view.trees]
+    view += [(file.path, file.part, repr(file.content), file.reason) for file in experiment.view.files]
+    claims = [(claim.id, type(claim).__name__.lower(), claim.claim) for claim in experiment.assertions]
+    outcomes = [
+        (
+            ", ".join(expected.workloads) or "any",
+            expected.verdict,
+            expected.ended_by,
+            ", ".join(expected.blockers) or "none",
+            expected.reaches or "",
+        )
         for expected in experiment.expected
-    ]))  # fmt: skip
+    ]
+    console.print(_rows("Steps", ("id", "kind", "holds back", "reason"), steps))
+    console.print(_rows("View", ("path", "part", "content", "reason"), view))
+    console.print(_rows("Assertions", ("id", "kind", "claim"), claims))
+    console.print(_rows("Expected today", ("workload", "verdict", "ended by", "fatal blockers", "reaches"), outcomes))
 
 
-def _rows(title: str, headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> Table:
+def _rows(title: str, headings: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0))
     for heading in headings:
         table.add_column(heading, overflow="fold")

@@ -1,5 +1,7 @@
-"""One result as a terminal page, in the form of the report that the project started from: blocker, solution, status,
-evidence; then how far it got, and what ended it."""
+"""One result as a terminal page, in the form of the report that the project started from.
+
+Blocker, solution, status, evidence; then the claims, how far it got, and what ended it.
+"""
 
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding

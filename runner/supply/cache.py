@@ -112,11 +112,14 @@ class Claim:
     def _publish(self, scratch: Path, facts: dict[str, str]) -> None:
         (scratch / FACTS).write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n")
         _sync_tree(scratch)
-        final = self.root / self.key
-        if final.exists():
-            final.rename(self.scratch() / "replaced")
-        scratch.rename(final)
+        self.drop()
+        scratch.rename(self.root / self.key)
         _sync(self.root)
+
+    def drop(self) -> None:
+        """Take the entry away, at once and whole."""
+        with explained(self.root), suppress(FileNotFoundError):
+            (self.root / self.key).rename(self.scratch() / "dropped")
 
     def sweep(self, *, partial: bool) -> None:
         """Remove what earlier makers of this key left unfinished."""

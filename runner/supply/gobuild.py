@@ -24,7 +24,7 @@ TOOLCHAINS: Mapping[str, str] = {
 }
 BUILD_TIMEOUT_S = 20 * 60.0
 FIRST_GO_WITH_TOOLCHAINS = (1, 21)
-PACKAGES_IN_RUNSC = 660
+PACKAGES_IN_RUNSC = 495
 
 _GO_VERSION = re.compile(r"go version go(\d+)\.(\d+)(?:\.(\d+))?")
 _USUAL_PLACES = (Path("/usr/local/go/bin/go"), Path("/usr/lib/go/bin/go"))

@@ -73,7 +73,7 @@ async def find_k3s(
         SupplyError: K3S_BIN is set, and what it names is not a k3s.
     """
     cache = cache or Cache.of_user()
-    search = Search(WANTED, environ, cache)
+    search = Search(WANTED, environ, cache, progress)
     release = release_of(version, environ)
     found = await search.named() or await search.on_path()
     if found is not None:

@@ -8,9 +8,10 @@ import re
 from pathlib import Path
 
 import attrs
+import trio
 
 from runner.supply.binary import NotUsableError, reported_version
-from runner.supply.cache import Cache, Claim, Entry
+from runner.supply.cache import Cache, Claim, Entry, hash_file
 from runner.supply.download import Algorithm, fetch, published_checksum
 from runner.supply.supplied import Progress
 from runner.supply.transfer import DownloadError, reach
@@ -93,7 +94,13 @@ async def _download(release: Release, claim: Claim, progress: Progress) -> Entry
     claim.partial.rename(program)
     program.chmod(0o755)
     version = await _version(program, release)
-    facts = {"origin": f"official release, {release.url}", "version": version, release.algorithm: checksum.digest}
+    facts: dict[str, str] = {
+        "origin": f"official release, {release.url}",
+        "version": version,
+        release.algorithm: checksum.digest,
+    }
+    if release.algorithm != "sha256":
+        facts["sha256"] = await trio.to_thread.run_sync(hash_file, program, "sha256")
     return await claim.publish(scratch, facts)
 
 

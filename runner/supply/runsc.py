@@ -10,9 +10,11 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+import trio
+
 from runner.supply.binary import NotUsableError, machine, reported_version
 from runner.supply.buildinfo import read_buildinfo
-from runner.supply.cache import Cache, CacheError, Claim, Entry
+from runner.supply.cache import Cache, CacheError, Claim, Entry, hash_file
 from runner.supply.gobuild import NEWEST_PIN, PACKAGE, BuildError, build_runsc
 from runner.supply.release import Release, ReleaseError, from_release
 from runner.supply.search import Search, Wanted
@@ -79,7 +81,7 @@ async def find_runsc(
         SupplyError: RUNSC_BIN names something else, or nothing can be had; with every attempt.
     """
     cache = cache or Cache.of_user()
-    search = Search(WANTED, environ, cache)
+    search = Search(WANTED, environ, cache, progress)
     release = release_of(environ)
     keys = ((release.key,) if release is not None else ()) + (build_key(NEWEST_PIN),)
     found = await search.named() or await search.on_path() or await search.cached(*keys)
@@ -97,7 +99,7 @@ async def runsc_at_pin(
         SupplyError: The pin is unknown or cannot be built; with every attempt.
     """
     cache = cache or Cache.of_user()
-    search = Search(WANTED, environ, cache)
+    search = Search(WANTED, environ, cache, progress)
     return await search.cached(build_key(pin)) or await _built(search, pin, cache, environ, progress)
 
 
@@ -133,5 +135,6 @@ async def _build(pin: str, claim: Claim, environ: Mapping[str, str], progress: P
     scratch = claim.scratch()
     built = await build_runsc(pin, into=scratch, environ=environ, progress=progress, keep_open=(claim.lock_fd,))
     reported = await reported_version(built, VERSION_LINE, "runsc")
-    facts = {"origin": f"built from Go module {PACKAGE}@{pin}", "version": true_version(built, reported), "pin": pin}
+    facts = {"origin": f"built from Go module {PACKAGE}@{pin}", "version": true_version(built, reported)}
+    facts["sha256"] = await trio.to_thread.run_sync(hash_file, built, "sha256")
     return await claim.publish(scratch, facts)

@@ -11,10 +11,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import attrs
+import trio
 
 from runner.supply.binary import NotUsableError, reported_version
-from runner.supply.cache import Cache, Entry
-from runner.supply.supplied import Attempt, AttemptOutcome, Supplied, SupplyError
+from runner.supply.cache import Cache, Entry, hash_file
+from runner.supply.supplied import Attempt, AttemptOutcome, Progress, Supplied, SupplyError
 
 
 @attrs.frozen(kw_only=True)
@@ -37,10 +38,11 @@ class Wanted:
 class Search:
     """One search in progress: what was tried so far, and the tries that need no network."""
 
-    def __init__(self, wanted: Wanted, environ: Mapping[str, str], cache: Cache) -> None:
+    def __init__(self, wanted: Wanted, environ: Mapping[str, str], cache: Cache, progress: Progress) -> None:
         self._wanted = wanted
         self._environ = environ
         self._cache = cache
+        self._progress = progress
         self._attempts: list[Attempt] = []
 
     @property
@@ -86,17 +88,30 @@ class Search:
 
     async def cached(self, *keys: str) -> Supplied | None:
         """The first of the cache's entries that is whole and serves."""
-        for key in keys:
-            entry = self._cache.entry(key)
-            if entry is None:
-                continue
+        entries = {key: entry for key in keys if (entry := self._cache.entry(key)) is not None}
+        if not entries:
+            self.note("cache", "absent", f"it is not in {self._cache.root}")
+        for key, entry in entries.items():
             try:
                 return await self.of_entry(entry, "cache")
             except NotUsableError as error:
-                self.note("cache", "unusable", f"{entry.path}: {error}; remove that directory")
-                return None
-        self.note("cache", "absent", f"nothing in {self._cache.root}")
+                self.note("cache", "unusable", f"{entry.path}: {error}{await self._mended(key)}")
         return None
+
+    async def _mended(self, key: str) -> str:
+        """Drop an entry that is not what was put in; an intact one stays, for then the machine is what fails."""
+        async with self._cache.claim(key, self._progress) as claim:
+            entry = self._cache.entry(key)
+            if entry is not None and not await trio.to_thread.run_sync(self._is_intact, entry):
+                claim.drop()
+                return "; it was damaged, and is removed"
+        return ""
+
+    def _is_intact(self, entry: Entry) -> bool:
+        try:
+            return hash_file(entry.path / self._wanted.program, "sha256") == entry.facts.get("sha256")
+        except OSError:
+            return False
 
     async def of_entry(self, entry: Entry, source: str) -> Supplied:
         """A cache entry's program.

@@ -46,7 +46,9 @@ def test_a_result_survives_the_way_to_disk() -> None:
 
 def test_the_result_has_every_key_of_the_contract() -> None:
     document = json.loads(result_to_json(result_of_exp13()))
-    assert {"schema_version", "run_id", "started_at", "finished_at", "duration_s", "verdict", "as_expected"} <= set(document)
+    assert {"schema_version", "run_id", "started_at", "finished_at", "duration_s", "verdict", "as_expected"} <= set(
+        document
+    )
     assert set(document["experiment"]) == {"number", "slug", "question"}
     assert {"kind", "version", "sha256", "command"} <= set(document["workload"])
     assert {"kind", "runsc_version", "kernel", "platform", "root_filesystem", "fault"} <= set(document["arena"])
@@ -74,7 +76,9 @@ def test_kinds_of_events_are_told_apart_although_they_share_fields() -> None:
     assert event_from_line(event_to_line(event)) == event
 
 
-@pytest.mark.parametrize("line", ["", "{", "[]", "{}", '{"type":"Nonsense","at_s":1}', '{"type":"LineSeen","at_s":1}', "1"])
+@pytest.mark.parametrize(
+    "line", ["", "{", "[]", "{}", '{"type":"Nonsense","at_s":1}', '{"type":"LineSeen","at_s":1}', "1"]
+)
 def test_what_is_no_event_is_refused_with_its_text(line: str) -> None:
     with pytest.raises(FormatError, match="no event"):
         event_from_line(line)

@@ -81,7 +81,10 @@ def test_every_other_end_has_its_reason(event: object, reason: str) -> None:
 
 
 def test_what_dies_after_the_stop_is_counted_but_is_no_finding() -> None:
-    flannel = 'time="2026-11-23T14:15:47Z" level=error msg="Shutdown request received: flannel exited: failed to register flannel network: failed to create vxlan device: operation not supported"'
+    flannel = (
+        'time="2026-11-23T14:15:47Z" level=error msg="Shutdown request received: flannel exited: failed to register'
+        ' flannel network: failed to create vxlan device: operation not supported"'
+    )
     later = 'time="2026-11-23T14:15:48Z" level=fatal msg="Error: cgroups: cgroup mountpoint does not exist"'
     judge, commands = fold(plan_of(), as_events([flannel, later, flannel]))
     assert list(judge.ledger.blockers) == ["flannel-vxlan-unsupported"]

@@ -117,10 +117,13 @@ LOGRUS = (
     'time="2026-11-23T14:15:09Z" level=info msg="server is not ready: failed to find host-local: exec: '
     '\\"host-local\\": executable file not found in $PATH"'
 )
-CONTAINERD = 'time="2026-11-23T14:15:37.212345678+01:00" level=warning msg="failed to load plugin" error="invalid plugin config: x" id=y'
+CONTAINERD = (
+    'time="2026-11-23T14:15:37.212345678+01:00" level=warning msg="failed to load plugin" '
+    'error="invalid plugin config" id=cri'
+)
 ETCD = (
-    '{"level":"warn","ts":"2026-11-23T14:18:23.994840Z","logger":"etcd-client","caller":"retry_interceptor.go:65",'
-    '"msg":"retrying of unary invoker failed","attempt":0,"error":"rpc error: code = Unknown desc = database is locked"}'
+    '{"level":"warn","ts":"2026-11-23T14:18:23.994840Z","logger":"etcd-client","caller":"retry.go:65",'
+    '"msg":"retrying of unary invoker failed","error":"rpc error: code = Unknown desc = database is locked"}'
 )
 PTRACE = "[PTRACE:33] /proc/sys/net/ipv4/conf/all/route_localnet -> /tmp/fake-procsys/net/ipv4/conf/all/route_localnet"
 
@@ -158,7 +161,7 @@ PTRACE = "[PTRACE:33] /proc/sys/net/ipv4/conf/all/route_localnet -> /tmp/fake-pr
                 time_text="2026-11-23T14:15:37.212345678+01:00",
                 level="warning",
                 message="failed to load plugin",
-                fields='error="invalid plugin config: x" id=y',
+                fields='error="invalid plugin config" id=cri',
             ),
         ),
         (

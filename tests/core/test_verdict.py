@@ -106,7 +106,10 @@ def test_present_is_inconclusive_while_there_was_no_line_to_look_at() -> None:
     found = LineSeen(at_s=2.0, source="workload", line_no=2, text="Kine available at unix://kine.sock")
     assert judged(claim, STARTED, plan=plan)[0] == "inconclusive"
     assert judged(claim, STARTED, line, plan=plan)[0] == "fail"
-    assert judged(claim, STARTED, line, found, plan=plan) == ("pass", "workload.log:2: Kine available at unix://kine.sock")
+    assert judged(claim, STARTED, line, found, plan=plan) == (
+        "pass",
+        "workload.log:2: Kine available at unix://kine.sock",
+    )
 
 
 def test_alive_tells_too_short_a_watch_from_a_death() -> None:

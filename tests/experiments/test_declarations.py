@@ -46,7 +46,11 @@ def declared_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("exp77.py", "", "name it expNN_slug.py"),
         ("exp77_empty_file.py", "", "defines no EXPERIMENT"),
         ("exp77_broken.py", "1/0", "cannot be loaded: ZeroDivisionError"),
-        ("exp77_wrong_number.py", "from runner.registry import *\nimport tests_exp13\nEXPERIMENT = tests_exp13.EXP13", "both must agree"),
+        (
+            "exp77_wrong_number.py",
+            "from runner.registry import *\nimport tests_exp13\nEXPERIMENT = tests_exp13.EXP13",
+            "both must agree",
+        ),
     ],
 )
 def test_a_bad_file_is_refused_by_name(
@@ -84,7 +88,12 @@ def test_a_contradictory_declaration_is_refused_when_it_is_written(changes: dict
 
 @pytest.mark.parametrize(
     ("path", "message"),
-    [("proc/sys", "not an absolute path"), ("/proc//sys", "not normalised"), ("/proc/sys/", "not normalised"), ("", "not an absolute")],
+    [
+        ("proc/sys", "not an absolute path"),
+        ("/proc//sys", "not normalised"),
+        ("/proc/sys/", "not normalised"),
+        ("", "not an absolute"),
+    ],
 )
 def test_a_path_that_is_not_absolute_and_plain_is_refused_with_the_right_spelling(path: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):

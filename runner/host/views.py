@@ -1,0 +1,133 @@
+"""Applies a plan's view: makes the layer, mounts it if that is the mechanism, and composes what the launcher is told."""
+
+import os
+import shutil
+from pathlib import Path
+
+import attrs
+
+from runner.host import mounts
+from runner.intercept.view_layer import materialise
+
+class ViewError(Exception): ...
+
+from runner.intercept.plan import LaunchPlan, to_json
+from runner.model.events import StepOutcome
+from runner.model.experiment import BindMount, CniPlugin, Symlink, WriteFile
+from runner.model.plan import RunPlan
+
+__all__ = ["AppliedPart", "AppliedView", "ViewError", "apply_view"]
+
+# A tmpfs of the run's own private mount namespace: gVisor's overlay takes nothing else as upper layer, and it goes away
+# with the run.
+SCRATCH = Path("/run/k3s-in-gvisor")
+
+
+@attrs.frozen(kw_only=True)
+class AppliedPart:
+    """What became of one part of the view."""
+
+    id: str
+    outcome: StepOutcome
+    reason: str
+    verified: str
+
+
+@attrs.frozen(kw_only=True)
+class AppliedView:
+    """The view in place.
+
+    Attributes:
+        launch_plan_json: For the launcher.
+        parts: What became of each part.
+    """
+
+    launch_plan_json: str
+    parts: tuple[AppliedPart, ...]
+
+
+def apply_view(plan: RunPlan) -> AppliedView:
+    """Apply the plan's view and compose the launcher's plan.
+
+    Raises:
+        ViewError: The view cannot be applied here; nothing was started.
+        OSError: The sandbox refuses a mount or a file.
+    """
+    SCRATCH.mkdir(parents=True, exist_ok=True)
+    mounts.mount("tmpfs", str(SCRATCH), "tmpfs", data="mode=755")
+    layer = SCRATCH / "layer"
+    layer.mkdir()
+    materialise(plan.view, str(layer))
+    not_applicable: dict[str, str] = {}
+    if plan.mechanism == "mount":
+        raise ViewError("later")
+    launch = LaunchPlan(
+        mechanism=plan.mechanism,
+        argv=plan.argv,
+        env=_environment(plan, SCRATCH / "bin"),
+        cwd="/",
+        view=plan.view,
+        layer=str(layer),
+        observe=_observed(plan),
+    )
+    return AppliedView(launch_plan_json=to_json(launch), parts=_parts(plan, not_applicable))
+
+
+def _environment(plan: RunPlan, links: Path) -> dict[str, str]:
+    environment = {**os.environ, **dict(plan.environment)}
+    path = environment.get("PATH", os.defpath)
+    if plan.workload == "k3s":
+        _k3s_links(Path(plan.argv[0]), path, links)
+        path = f"{path}:{links}"
+    environment["PATH"] = ":".join([*plan.path_first, path])
+    return environment
+
+
+def _k3s_links(k3s: Path, path: str, links: Path) -> None:
+    """Links to k3s under the names it serves by, last on PATH.
+
+    A release brings its own in its data bundle and puts them first; a lone k3s binary (as the original series used) is
+    containerd only if it is called so.
+    """
+    links.mkdir()
+    for name in ("containerd", "kubectl", "crictl", "ctr"):
+        if shutil.which(name, path=path) is None:
+            (links / name).symlink_to(k3s)
+
+
+def _observed(plan: RunPlan) -> tuple[str, ...]:
+    """Paths that steps put in place: that somebody uses them is the proof that the step was needed."""
+    paths: list[str] = []
+    for step in plan.steps:
+        if isinstance(step, WriteFile | CniPlugin):
+            paths.append(step.path)
+        elif isinstance(step, BindMount):
+            paths.append(step.target)
+        elif isinstance(step, Symlink):
+            paths += [link.path for link in step.links]
+    return tuple(paths)
+
+
+def _parts(plan: RunPlan, not_applicable: dict[str, str]) -> tuple[AppliedPart, ...]:
+    found = []
+    for part in plan.view.parts:
+        missing = [reason for path, reason in not_applicable.items() if plan.view.part_of(path) == part]
+        files = [file for file in plan.view.files if file.part == part]
+        if missing:
+            found.append(AppliedPart(id=part, outcome="skipped", reason="; ".join(missing), verified=""))
+        elif plan.mechanism == "mount":
+            found.append(AppliedPart(id=part, outcome="applied", reason="mounted", verified=_read_back(files)))
+        else:
+            rules = f"{len(files)} files" if files else "the whole tree"
+            found.append(
+                AppliedPart(id=part, outcome="applied", reason=f"{plan.mechanism} rules for {rules}", verified="")
+            )
+    return tuple(found)
+
+
+def _read_back(files: list) -> str:  # type: ignore[type-arg]
+    for file in files:
+        content = Path(file.path).read_text()
+        if content != file.content:
+            raise ViewError(f"{file.path} reads {content!r} after mounting the view, not {file.content!r}")
+    return f"{len(files)} files read back through their own paths"

@@ -1,0 +1,197 @@
+"""Starts the workload as the plan says, follows it to its end, and leaves nothing of it behind."""
+
+import os
+import signal
+import time
+
+import attrs
+
+from runner.intercept import abi_x86_64 as abi
+from runner.intercept import bpf
+from runner.intercept.calls import CHANGING, LISTING, NAMING, READING, SPOOFED_BY_DESCRIPTOR, SPOOFED_BY_PATH
+from runner.intercept.child import Child, find_program, fork_child, layer_number
+from runner.intercept.descendants import kill_all
+from runner.intercept.emit import Emitter
+from runner.intercept.examine import Examiner
+from runner.intercept.finish import Finisher
+from runner.intercept.libc import PR_SET_CHILD_SUBREAPER, prctl
+from runner.intercept.machine import Machine, Tracing
+from runner.intercept.plan import LaunchPlan
+from runner.intercept.port import is_stopped
+from runner.intercept.probe import Capabilities, UnfitError, needs_no_new_privs, probe
+from runner.intercept.ptrace_kernel import PtraceKernel
+from runner.intercept.records import Exited, Failed, Probed, Started
+from runner.intercept.rules import compile_rules
+from runner.intercept.scratch import ScratchBook
+from runner.intercept.signals import OwnSignals
+from runner.intercept.tracer import Tracer, exit_code
+from runner.intercept.world import identity, look_around
+
+EXIT_FAILED = 2
+_SIGNAL_BASE = 128
+
+
+def traced_calls(plan: LaunchPlan) -> frozenset[str]:
+    """Names of the system calls that the plan needs to see; nothing else is ever stopped by the filter.
+
+    Raises:
+        ValueError: A delay names a call that does not exist.
+    """
+    view = plan.view
+    names: set[str] = set()
+    if view.trees or view.files or plan.observe:
+        names |= {call.name for call in READING}
+    if view.trees or view.files:
+        names |= {call.name for call in CHANGING} | {*LISTING, *NAMING}
+    if view.statfs:
+        names |= {*SPOOFED_BY_PATH, *SPOOFED_BY_DESCRIPTOR}
+    for delay in plan.delays:
+        unknown = set(delay.syscalls) - set(abi.NUMBERS)
+        if unknown:
+            raise ValueError(f"delays: unknown system calls {sorted(unknown)}")
+        names |= set(delay.syscalls)
+    return frozenset(names & set(abi.NUMBERS))
+
+
+@attrs.define
+class Launcher:
+    """One workload.
+
+    Attributes:
+        plan: What to do.
+        emitter: Where to report.
+        signals: The launcher's own signals, installed.
+    """
+
+    plan: LaunchPlan
+    emitter: Emitter
+    signals: OwnSignals
+    _child: Child | None = None
+    _started: bool = False
+    _ended: bool = False
+
+    def run(self) -> int:
+        """Start, follow, clean up; the launcher's exit code."""
+        prctl(PR_SET_CHILD_SUBREAPER, 1)
+        try:
+            self._follow()
+        except (UnfitError, OSError, ValueError) as error:
+            self._fail(str(error))
+        finally:
+            if not kill_all():
+                self._fail("some processes of the workload could not be killed within 10 s")
+            self.emitter.report(last=True)
+        if self.signals.stop:
+            return _SIGNAL_BASE + self.signals.stop
+        return 0 if self._ended else EXIT_FAILED
+
+    def _follow(self) -> None:
+        plan = self.plan
+        program = find_program(plan.argv[0], plan.env.get("PATH", os.defpath))
+        if program is None:
+            raise ValueError(f"{plan.argv[0]} is not on the workload's PATH ({plan.env.get('PATH', os.defpath)})")
+        if plan.mechanism in ("none", "mount"):
+            self._child = self._fork(program, layer_fd=None, filter_program=b"")
+            self._child.release()
+            self._note_exec()
+            self._wait()
+            return
+        capabilities = probe()
+        self.emitter.emit(Probed(t=time.time(), facts=capabilities.facts))
+        layer_fd = os.open(plan.layer, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        filtered = plan.mechanism == "seccomp"
+        numbers = [abi.NUMBERS[name] for name in traced_calls(plan)]
+        program_bytes = (
+            bpf.build(numbers, audit_arch=abi.AUDIT_ARCH, x32_bit=abi.X32_BIT, enosys=abi.ENOSYS) if filtered else b""
+        )
+        kernel = PtraceKernel(process_vm=capabilities.process_vm)
+        tracer = self._tracer(kernel, capabilities, Tracing.FILTERED if filtered else Tracing.EVERY_CALL)
+        self._child = self._fork(program, layer_fd=layer_fd, filter_program=program_bytes)
+        kernel.seize(self._child.pid)
+        self._child.release()
+        tracer.run()
+
+    def _fork(self, program: str, *, layer_fd: int | None, filter_program: bytes) -> Child:
+        plan = self.plan
+        return fork_child(
+            program=program,
+            argv=plan.argv,
+            env=plan.env,
+            cwd=plan.cwd,
+            layer_fd=layer_fd,
+            bpf=filter_program,
+            privs=not filter_program or not needs_no_new_privs(),
+        )
+
+    def _tracer(self, kernel: PtraceKernel, capabilities: Capabilities, tracing: Tracing) -> Tracer:
+        plan = self.plan
+        rules = compile_rules(plan.view, plan.layer, plan.observe)
+        scratch = ScratchBook()
+        examiner = Examiner(
+            kernel=kernel,
+            rules=rules,
+            world=look_around(rules),
+            scratch=scratch,
+            layer_fd=layer_number(),
+            layer_identity=identity(plan.layer),
+            spoofs=bool(plan.view.statfs),
+            delays=plan.delays,
+            on_redirect=self.emitter.redirected,
+            on_observe=self.emitter.observed,
+        )
+        return Tracer(
+            kernel=kernel,
+            machine=Machine(tracing, capabilities.order),
+            examiner=examiner,
+            finisher=Finisher(
+                kernel, rules, scratch, {spoof.real_type: spoof.shown_type for spoof in plan.view.statfs}
+            ),
+            emitter=self.emitter,
+            on_exit=self._gone,
+            on_exec=self._executed,
+            signals=self.signals,
+        )
+
+    def _wait(self) -> None:
+        """Without a tracer: wait for the workload, and for whatever loses its parent meanwhile."""
+        while not self._ended and not self.signals.stop:
+            kernel_wait = PtraceKernel().wait
+            try:
+                waited = kernel_wait()
+            except ChildProcessError:
+                return
+            if waited:
+                self._gone(*waited)
+
+    def _executed(self, pid: int) -> None:
+        if self._child and pid == self._child.pid and not self._started:
+            self._note_exec()
+
+    def _note_exec(self) -> None:
+        child = self._child
+        if child is None:
+            return
+        why = child.exec_error()
+        if why:
+            self._fail(why)
+        else:
+            self._started = True
+            self.emitter.emit(Started(t=time.time(), pid=child.pid))
+
+    def _gone(self, pid: int, status: int) -> None:
+        if self._child is None or pid != self._child.pid or is_stopped(status):
+            return
+        if not self._started:
+            self._note_exec()
+            return
+        code, number = exit_code(status)
+        self._ended = True
+        self.emitter.emit(Exited(t=time.time(), code=code, signal=number))
+
+    def _fail(self, what: str) -> None:
+        self.emitter.emit(Failed(t=time.time(), what=what))
+
+
+def stop_requested(signals: OwnSignals) -> str:
+    """Name of the signal that asked the launcher to stop."""
+    return signal.Signals(signals.stop).name

@@ -1,0 +1,238 @@
+"""How mounts make a view true, as a list of actions: facts in, actions out, nothing touched.
+
+An overlay with the real directory below is the best: new names appear, real ones stay, and every spelling is right by
+construction. gVisor allows it over /proc/sys; Linux does not stack an overlay on procfs, so there the directory is built
+anew on a tmpfs, with every real entry bound into it. Real files that can be written are bound over the overlay as well:
+otherwise the first write would copy them up, and the sysctl itself would never change.
+
+A single file that exists is bound over. One that does not exist and cannot be created (``/proc/diskstats`` in gVisor)
+needs an overlay over its whole directory; if even that is refused, the file is reported as not applicable.
+"""
+
+import enum
+import posixpath
+
+import attrs
+
+from runner.intercept.rules import Kind
+from runner.model.view import View, ViewTree
+
+
+class ViewError(Exception):
+    """The view cannot be applied here; the message says which part and why. Nothing was changed."""
+
+
+@attrs.frozen
+class RealEntry:
+    """One name in a real directory."""
+
+    name: str
+    kind: Kind
+    writable: bool
+
+
+@attrs.frozen(kw_only=True)
+class MountFacts:
+    """What was found in the sandbox.
+
+    Attributes:
+        kinds: What is at the paths of the view and at their parents.
+        entries: Real directory -> what it holds, for every directory below the trees.
+        overlay: Directory -> why an overlay over it is refused, empty if it works.
+    """
+
+    kinds: dict[str, Kind]
+    entries: dict[str, tuple[RealEntry, ...]]
+    overlay: dict[str, str]
+
+
+@attrs.frozen
+class MakeDirectory:
+    """Make a directory and its parents."""
+
+    path: str
+
+
+@attrs.frozen
+class WriteFile:
+    """Write a file, parents included."""
+
+    path: str
+    content: str = ""
+
+
+@attrs.frozen
+class MountTmpfs:
+    """Mount an empty tmpfs."""
+
+    target: str
+
+
+@attrs.frozen
+class MountOverlay:
+    """Mount an overlay of ``upper`` on ``lower`` at ``target``."""
+
+    lower: str
+    upper: str
+    work: str
+    target: str
+
+
+@attrs.frozen
+class Bind:
+    """Bind ``source`` over ``target``, with everything mounted below it if ``recursive``."""
+
+    source: str
+    target: str
+    recursive: bool = False
+
+
+Action = MakeDirectory | WriteFile | MountTmpfs | MountOverlay | Bind
+
+
+class How(enum.Enum):
+    """Which recipe a tree or file got."""
+
+    OVERLAY = "overlay"
+    COPY = "tmpfs with live files"
+    BIND = "bind"
+
+
+@attrs.frozen(kw_only=True)
+class MountPlan:
+    """What to do, in order.
+
+    Attributes:
+        actions: Steps; undone in reverse.
+        applied: Path -> recipe, for the record.
+        not_applicable: Path (or ``statfs``) -> why this mechanism cannot do it here.
+    """
+
+    actions: tuple[Action, ...]
+    applied: dict[str, How]
+    not_applicable: dict[str, str]
+
+
+def mount_plan(view: View, facts: MountFacts, layer: str) -> MountPlan:
+    """The actions that make the view true.
+
+    Args:
+        view: The table.
+        facts: What the sandbox has and allows.
+        layer: An existing directory outside the view; a tmpfs is mounted there and holds all that is made up.
+
+    Raises:
+        ViewError: A target is missing, or the layer lies in the view.
+    """
+    check_view(view, facts.kinds, layer)
+    actions: list[Action] = [MountTmpfs(layer)]
+    actions += [MakeDirectory(layer + tree.prefix) for tree in view.trees]
+    actions += [WriteFile(layer + file.path, file.content) for file in view.files]
+    applied: dict[str, How] = {}
+    refused: dict[str, str] = {}
+
+    missing = [file.path for file in view.files if _is_single(view, file.path) and facts.kinds[file.path] is Kind.NOTHING]
+    covered: list[str] = []
+    for parent in dict.fromkeys(map(posixpath.dirname, missing)):
+        here = [path for path in missing if posixpath.dirname(path) == parent]
+        why_not = facts.overlay.get(parent, "not tried")
+        if why_not:
+            refused |= {path: f"{parent} has no such file and takes no overlay: {why_not}" for path in here}
+            continue
+        actions += _overlay(parent, layer, len(covered))
+        covered.append(parent)
+        applied |= dict.fromkeys(here, How.OVERLAY)
+
+    for tree in view.trees:
+        if any(tree.prefix.startswith(parent + "/") for parent in covered):
+            actions += _live_files(view, tree, facts)
+            applied[tree.prefix] = How.OVERLAY
+        elif not facts.overlay.get(tree.prefix, "not tried"):
+            actions += [*_overlay(tree.prefix, layer, len(applied)), *_live_files(view, tree, facts)]
+            applied[tree.prefix] = How.OVERLAY
+        else:
+            actions += _copy(view, tree, facts, layer)
+            applied[tree.prefix] = How.COPY
+    for file in view.files:
+        if _is_single(view, file.path) and file.path not in missing:
+            actions.append(Bind(layer + file.path, file.path))
+            applied[file.path] = How.BIND
+    if view.statfs:
+        refused["statfs"] = "mounts cannot change what statfs says; use a tracing mechanism, or an overlay as root"
+    return MountPlan(actions=tuple(actions), applied=applied, not_applicable=refused)
+
+
+def check_view(view: View, kinds: dict[str, Kind], layer: str) -> None:
+    """Refuse what no mechanism can do.
+
+    Raises:
+        ViewError: Says what, where and why.
+    """
+    for tree in view.trees:
+        if tree.prefix == "/":
+            raise ViewError("the view's tree is /: the layer would lie in its own tree; name the directory that matters")
+        if layer == tree.prefix or layer.startswith(tree.prefix + "/"):
+            raise ViewError(f"the layer {layer} lies below the view's tree {tree.prefix}: a loop; put it elsewhere")
+        if tree.prefix.startswith(layer + "/"):
+            raise ViewError(f"the view's tree {tree.prefix} lies below the layer {layer}: a loop; put the layer elsewhere")
+        if kinds.get(tree.prefix) is not Kind.DIRECTORY:
+            found = kinds.get(tree.prefix, Kind.NOTHING).value
+            raise ViewError(f"the view's tree {tree.prefix} is no directory here (found: {found}); is it the right arena?")
+    for file in view.files:
+        if not _is_single(view, file.path):
+            continue
+        if kinds.get(file.path) is Kind.DIRECTORY:
+            raise ViewError(f"the view has a file at {file.path}, but that is a directory here")
+        if kinds.get(posixpath.dirname(file.path)) is not Kind.DIRECTORY:
+            raise ViewError(f"the view's file {file.path} has no directory to be in here; declare a tree above it")
+
+
+def _is_single(view: View, path: str) -> bool:
+    return view.tree_of(path) is None
+
+
+def _overlay(target: str, layer: str, number: int) -> list[Action]:
+    work = f"{layer}/.work-{number}"
+    return [MakeDirectory(work), MountOverlay(target, layer + target, work, target)]
+
+
+def _live_files(view: View, tree: ViewTree, facts: MountFacts) -> list[Action]:
+    """Bind real writable files over their copies-to-be in the overlay.
+
+    The sources are named through a bind of the real tree that the caller keeps at ``REAL``; see :func:`_real`.
+    """
+    made_up = {file.path for file in view.files}
+    actions: list[Action] = []
+    for directory, entries in sorted(facts.entries.items()):
+        if directory == tree.prefix or directory.startswith(tree.prefix + "/"):
+            paths = [posixpath.join(directory, entry.name) for entry in entries if entry.writable]
+            actions += [Bind(path, path) for path in paths if path not in made_up]
+    return actions
+
+
+def _copy(view: View, tree: ViewTree, facts: MountFacts, layer: str) -> list[Action]:
+    """Fill the layer's directory with binds of everything real, then bind it over the tree."""
+    made_up = {file.path for file in view.files}
+    above = {parent for path in made_up for parent in _parents(path)}
+    actions: list[Action] = []
+    todo = [tree.prefix]
+    while todo:
+        directory = todo.pop()
+        for entry in facts.entries.get(directory, ()):
+            path = posixpath.join(directory, entry.name)
+            if path in made_up:
+                continue
+            if entry.kind is Kind.DIRECTORY and path in above:
+                todo.append(path)
+                continue
+            place = MakeDirectory if entry.kind is Kind.DIRECTORY else WriteFile
+            actions += [place(layer + path), Bind(path, layer + path, recursive=True)]
+    return [*actions, Bind(layer + tree.prefix, tree.prefix, recursive=True)]
+
+
+def _parents(path: str) -> list[str]:
+    parents = []
+    while path != "/":
+        path = posixpath.dirname(path)
+        parents.append(path)
+    return parents
