@@ -1,5 +1,7 @@
 """Steps, flags and views that several experiments share; data only."""
 
+from typing import Final
+
 from runner.model.experiment import (
     BindMount,
     CgroupMount,
@@ -8,8 +10,12 @@ from runner.model.experiment import (
     MountPropagation,
     Symlink,
     WorkloadFlag,
+    WorkloadKind,
 )
 from runner.model.view import View, ViewFile, ViewTree
+
+# What only k3s, and what stands in for it, knows or looks for.
+K3S_ALONE: Final[tuple[WorkloadKind, ...]] = ("k3s", "standin", "replay")
 
 CGROUP_V1 = CgroupMount(
     id="cgroup-v1",
@@ -39,6 +45,7 @@ echo '{"cniVersion": "0.4.0", "ips": [{"version": "4", "address": "10.244.0.1/24
 """,
     reason="k3s looks host-local up on PATH before it starts the agent; it only asks whether the file is there",
     holds_back=("host-local-not-found",),
+    workloads=K3S_ALONE,
 )
 
 IPTABLES_LEGACY = Symlink(
@@ -93,12 +100,14 @@ IMAGE_GC = WorkloadFlag(
 DISABLE_ADDONS = WorkloadFlag(
     id="disable-addons",
     flags=("--disable=coredns,servicelb,traefik,local-storage,metrics-server",),
+    workloads=K3S_ALONE,
     reason="no packaged add-on is part of the question, and none could pull its image",
 )
 
 KUBECONFIG_MODE = WorkloadFlag(
     id="kubeconfig-mode",
     flags=("--write-kubeconfig-mode=644",),
+    workloads=K3S_ALONE,
     reason="as the original: the kubeconfig can be read by anyone in the sandbox",
 )
 
@@ -117,9 +126,12 @@ _KUBELET_WANTS = {
 _KUBE_PROXY_WANTS = {
     "net/ipv4/conf/all/route_localnet": ("1", "kube-proxy sets 1 for node ports on localhost and exits if it cannot"),
 }
-# In the original's script, but with no reader that cares today: see the experiment's docstring.
-_ORIGINALS_EXTRA = {
+# In the original's script, but with no reader that cares today: see the experiment's docstring. Those below net/ belong to
+# its part all the same: where a directory exists, kube-proxy's write makes the file that it misses.
+_KERNEL_WITHOUT_A_READER = {
     "kernel/pid_max": ("65536", "original's script; gVisor has had its own since 2024-11"),
+}
+_NET_WITHOUT_A_READER = {
     "net/ipv4/ip_forward": ("1", "original's script; gVisor has its own, writable since 2026"),
     "net/ipv4/conf/all/rp_filter": ("0", "original's script; no reader was seen"),
     "net/ipv4/conf/default/rp_filter": ("0", "original's script; no reader was seen"),
@@ -144,8 +156,8 @@ PROC_SYS = View(
     trees=(ViewTree(prefix="/proc/sys", part="sysctl-tree"),),
     files=(
         *_files(_KUBELET_WANTS, "sysctl-kubelet"),
-        *_files(_KUBE_PROXY_WANTS | _K3S_SETS, "sysctl-net"),
-        *_files(_ORIGINALS_EXTRA, "sysctl-extra"),
+        *_files(_KUBE_PROXY_WANTS | _K3S_SETS | _NET_WITHOUT_A_READER, "sysctl-net"),
+        *_files(_KERNEL_WITHOUT_A_READER, "sysctl-extra"),
     ),
     holds_back={
         "sysctl-kubelet": ("kubelet-sysctl-missing", "overcommit-memory-eio"),
@@ -163,9 +175,10 @@ DISKSTATS = ViewFile(
     part="diskstats",
 )
 
-CPUACCT_PERCPU = ViewFile(
+CPUACCT_PERCPU_INTO_NOTHING = ViewFile(
     path="/sys/fs/cgroup/cpuacct/cpuacct.usage_percpu",
-    content="0\n",
-    reason="cAdvisor's root cgroup statistics fail for want of it. The original redirected it to a file it never made",
+    content=None,
+    reason="cAdvisor's root cgroup statistics fail for want of it. The original redirected it to a file it never made, so"
+    " nothing came of it",
     part="cpuacct-percpu",
 )

@@ -10,6 +10,7 @@ import click
 import trio
 from rich.console import Console
 
+from runner.cli_results import COMMANDS
 from runner.exit_codes import ExitCode, exit_code
 from runner.log import configure_log, log
 
@@ -63,7 +64,7 @@ def show(exp: str) -> None:
 
 @cli.command()
 @click.argument("exps", metavar="EXP...", nargs=-1, required=True)
-@click.option("--workload", type=click.Choice(["auto", "k3s", "standin", "replay"]), default="auto", show_default=True)
+@click.option("--workload", type=click.Choice(["auto", "k3s", "kubernetes", "standin", "replay"]), default="auto", show_default=True)
 @click.option("--arena", type=click.Choice(["auto", "gvisor", "here"]), default="auto", show_default=True)
 @click.option(
     "--mechanism", type=click.Choice(["mount", "seccomp", "syscall", "none"]), help="Instead of the experiment's own."
@@ -172,6 +173,10 @@ def doctor(*, as_json: bool) -> None:
         print_checkup(_stdout(), checks)
     failed = any(check.state == "fail" for check in checks)
     sys.exit(ExitCode.SKIPPED if failed else ExitCode.AS_EXPECTED)
+
+
+for command in COMMANDS:
+    cli.add_command(command)
 
 
 def main() -> None:

@@ -11,7 +11,8 @@ import trio
 
 from runner.core.codec import event_to_line, plan_from_json
 from runner.host.clock import RunClock
-from runner.host.mounts import enter_private_mount_namespace
+from runner.intercept.mounts import enter_private_namespace
+from runner.intercept.view_layer import ViewError
 from runner.model.events import AnyEvent
 from runner.run import broken, run
 
@@ -28,10 +29,10 @@ def main(argv: list[str]) -> int:
         events.write(event_to_line(event) + "\n")
 
     try:
-        enter_private_mount_namespace()
-    except OSError as error:
+        enter_private_namespace()
+    except ViewError as error:
         # gVisor of 2022 refuses. The sandbox itself is thrown away, so there is still nothing to undo outside.
-        sys.stderr.write(f"no private mount namespace: {error}\n")
+        sys.stderr.write(f"{error}\n")
     try:
         trio.run(_run, plan_text, clock, record)
     except Exception as error:

@@ -4,7 +4,6 @@ Wiring only. Every source sends its events into one bounded channel; one consume
 judge, and obeys. The run ends by an event: the judge's stop, never a fixed wait.
 """
 
-import resource
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from runner.host.arena_facts import arena_facts
 from runner.host.clock import RunClock
 from runner.host.launch import Launcher
 from runner.host.steps import Steps
+from runner.host.usage import UsageMeter, children_cpu_s
 from runner.host.views import AppliedView, ViewError, apply_view
 from runner.host.watch import LineNumberer, watch_file
 from runner.host.witness import ApiWitness
@@ -31,6 +31,7 @@ from runner.model.events import (
     StepDone,
     StopRun,
 )
+from runner.model.experiment import WorkloadKind
 from runner.model.plan import RunPlan
 
 Record = Callable[[AnyEvent], None]
@@ -41,7 +42,11 @@ CHANNEL_SIZE = 1024
 # which no experiment looks at.
 STOP_WITHIN_S = 3.0
 CONTAINERD_LOG = Path("/var/lib/rancher/k3s/agent/containerd/containerd.log")
-KUBECONFIG = Path("/etc/rancher/k3s/k3s.yaml")
+# Where each kind of workload writes the admin's kubeconfig; the stand-in's API has no TLS and needs none.
+KUBECONFIGS: dict[WorkloadKind, Path] = {
+    "k3s": Path("/etc/rancher/k3s/k3s.yaml"),
+    "kubernetes": Path("/etc/kubernetes/admin.conf"),
+}
 
 
 async def run(plan: RunPlan, clock: RunClock, record: Record, interrupted: trio.Event) -> Judge:
@@ -63,21 +68,22 @@ async def run(plan: RunPlan, clock: RunClock, record: Record, interrupted: trio.
         judge.see(event)
 
     launcher = Launcher()
+    meter = UsageMeter(launcher.pid)
     steps = Steps()
     note(ArenaReady(at_s=clock.now_s(), facts=arena_facts()))
     try:
         view = _apply(plan, steps, clock, note)
         if view is not None:
-            await _watch(plan, judge, launcher, view, clock, record, interrupted)
+            await _watch(plan, judge, launcher, meter, view, clock, record, interrupted)
     finally:
         launcher.kill()
         _undo(plan, steps, clock, note)
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    tracer_cpu_s = judge.ledger.interception.tracer_cpu_s if judge.ledger.interception else 0.0
     note(
         RunFinished(
             at_s=clock.now_s(),
-            cpu_s=round(usage.ru_utime + usage.ru_stime, 2),
-            peak_rss_mib=round(usage.ru_maxrss / 1024, 1),
+            cpu_s=round(max(children_cpu_s() - tracer_cpu_s, 0.0), 2),
+            peak_rss_mib=round(meter.peak_rss_mib, 1) or None,
         )
     )
     return judge
@@ -126,6 +132,7 @@ async def _watch(
     plan: RunPlan,
     judge: Judge,
     launcher: Launcher,
+    meter: UsageMeter,
     view: AppliedView,
     clock: RunClock,
     record: Record,
@@ -139,7 +146,7 @@ async def _watch(
 
         async def launched() -> None:
             await launcher.start(view.launch_plan_json)
-            await launcher.watch(plan.argv, clock, send)
+            await launcher.watch(plan.argv, clock, send, tagged=plan.workload == "kubernetes")
             launched_gone.set()
 
         async def containerd() -> None:
@@ -163,8 +170,9 @@ async def _watch(
             # These end with the run, however far they are.
             beside.start_soon(deadline)
             beside.start_soon(interruption)
+            beside.start_soon(meter.watch)
             if plan.api_port:
-                kubeconfig = None if plan.workload == "standin" else KUBECONFIG
+                kubeconfig = KUBECONFIGS.get(plan.workload)
                 beside.start_soon(ApiWitness(plan.api_port, kubeconfig, clock, send).watch)
             nursery.start_soon(launched)
             nursery.start_soon(containerd)

@@ -80,8 +80,9 @@ async def run_experiment(
     prepare(
         experiment, workload="standin", arena=kind, command=(), without=options.without, deadline_s=options.deadline_s
     )
-    ground = await _ground(kind, progress)
+    _refuse_early(kind)
     workload = await choose_workload(options.workload, progress)
+    ground = await _ground(kind, workload, progress)
     progress(f"workload {workload.kind} {workload.version}: {workload.reason}", None)
     plan = prepare(
         experiment,
@@ -110,7 +111,7 @@ async def run_experiment(
             runsc_version=ground.runsc.version if ground.runsc else "",
             platform=(options.platform or "systrap") if ground.runsc else "",
         ),
-        environment=_environment(ground),
+        environment={**_environment(ground), **workload.facts},
         watcher=watcher,
     )
 
@@ -123,15 +124,22 @@ def _arena_kind(wanted: str) -> ArenaKind:
     return "here" if inside_gvisor() else "gvisor"
 
 
-async def _ground(kind: ArenaKind, progress: Progress) -> _Ground:
+def _refuse_early(kind: ArenaKind) -> None:
     if kind != "gvisor":
         if os.geteuid() != 0:
             raise ArenaError("not root: steps mount and write system files; run it as root")
-        return _Ground(kind=kind)
+        return
     reason = refused_because()
     if reason:
         raise ArenaError(reason)
-    return _Ground(kind=kind, runsc=await find_runsc(progress), layer=await package_layer(progress))
+
+
+async def _ground(kind: ArenaKind, workload: Workload, progress: Progress) -> _Ground:
+    if kind != "gvisor":
+        return _Ground(kind=kind)
+    return _Ground(
+        kind=kind, runsc=await find_runsc(progress), layer=await package_layer(progress, more=workload.commands)
+    )
 
 
 def _inside(plan: RunPlan, ground: _Ground, workload: Workload, options: RunOptions, began: float) -> Inside:

@@ -1,4 +1,4 @@
-"""Chooses the workload: the first of k3s and the stand-in that is to be had, with the reason on record."""
+"""Chooses the workload: the first of k3s, upstream Kubernetes and the stand-in that is to be had, with the reason."""
 
 import sys
 from pathlib import Path
@@ -7,7 +7,9 @@ import attrs
 
 from runner.model.experiment import WorkloadKind
 from runner.supply.k3s import find_k3s
-from runner.supply.supplied import Progress, Supplied
+from runner.supply.kubernetes import Kubernetes, find_kubernetes
+from runner.supply.needs import CONTAINERD, Need
+from runner.supply.supplied import Absent, Progress, Supplied
 
 STANDIN_VERSION = "v0"
 
@@ -21,12 +23,14 @@ class Workload:
     """What will be started.
 
     Attributes:
-        kind: k3s or standin.
+        kind: k3s, kubernetes or standin.
         command: Command line before any flag of a step.
         version: As it reports it itself.
         sha256: Of the binary; empty for the stand-in, which is this program.
         reason: Why this one.
         needs: Files that the arena must show.
+        commands: What the arena's root must have for it, besides what it always has.
+        facts: For the result's environment.
     """
 
     kind: WorkloadKind
@@ -35,21 +39,30 @@ class Workload:
     sha256: str
     reason: str
     needs: tuple[Path, ...]
+    commands: tuple[Need, ...] = ()
+    facts: dict[str, str] = attrs.field(factory=dict)
 
 
 async def choose_workload(wanted: str, progress: Progress) -> Workload:
     """Find the workload.
 
     Args:
-        wanted: ``auto``, ``k3s`` or ``standin``.
+        wanted: ``auto``, ``k3s``, ``kubernetes`` or ``standin``.
         progress: Told what is being looked for.
 
     Raises:
-        WorkloadError: k3s was asked for by name and is not to be had.
-        SupplyError: K3S_BIN names something that is no k3s.
+        WorkloadError: What was asked for by name is not to be had.
+        SupplyError: A variable names something that is not what it should be.
     """
     if wanted == "standin":
         return _standin("asked for by --workload standin")
+    if wanted == "kubernetes":
+        built = await find_kubernetes(progress)
+        if isinstance(built, Absent):
+            raise WorkloadError(
+                f"no Kubernetes to be had ({built.reason}); mend one of these, or choose --workload standin"
+            )
+        return _kubernetes(built, "asked for by --workload kubernetes")
     found = await find_k3s(progress)
     if isinstance(found, Supplied):
         return Workload(
@@ -64,7 +77,35 @@ async def choose_workload(wanted: str, progress: Progress) -> Workload:
         raise WorkloadError(
             f"no k3s to be had ({found.reason}); set K3S_BIN to a k3s binary, or choose --workload standin"
         )
-    return _standin(f"no k3s to be had ({found.reason})")
+    built = await find_kubernetes(progress)
+    if isinstance(built, Kubernetes):
+        return _kubernetes(built, f"second choice, since no k3s is to be had ({found.reason})")
+    return _standin(f"no k3s to be had ({found.reason}), and no Kubernetes either ({built.reason})")
+
+
+def _kubernetes(built: Kubernetes, reason: str) -> Workload:
+    components, datastore = built.components, built.datastore
+    return Workload(
+        kind="kubernetes",
+        command=(
+            sys.executable,
+            "-m",
+            "runner.cluster",
+            f"--programs={components.path}",
+            f"--datastore={datastore.path.name}",
+            f"--datastore-program={datastore.path}",
+        ),
+        version=components.version,
+        sha256=components.sha256,
+        reason=reason,
+        needs=(components.path, datastore.path),
+        commands=CONTAINERD,
+        facts={
+            "datastore": f"{datastore.path.name} {datastore.version}",
+            "datastore_sha256": datastore.sha256,
+            "workload_origin": components.origin,
+        },
+    )
 
 
 def _standin(reason: str) -> Workload:

@@ -88,7 +88,7 @@ class Judge:
             case WorkloadExited():
                 return self._exited(event)
             case HoldPassed():
-                return self._stop(event.at_s, "target-reached", f"{self._plan.experiment.target} reached and held")
+                return self._stop(event.at_s, "target-reached", f"{self._plan.goal.target} reached and held")
             case DeadlinePassed():
                 limit = (
                     "before the recording ends"
@@ -96,7 +96,7 @@ class Judge:
                     else f"within {self._plan.deadline_s:g} s"
                 )
                 return self._stop(
-                    event.at_s, "deadline", f"{self._plan.experiment.target} not reached and held {limit}"
+                    event.at_s, "deadline", f"{self._plan.goal.target} not reached and held {limit}"
                 )
             case Interrupted(by=by):
                 return self._stop(event.at_s, "interrupted", by)
@@ -156,10 +156,10 @@ class Judge:
         if milestone in self.ledger.milestones:
             return ()
         self.ledger.milestones[milestone] = here
-        if milestone != self._plan.experiment.target or self.ledger.ended is not None:
+        if milestone != self._plan.goal.target or self.ledger.ended is not None:
             return ()
-        if self._plan.experiment.hold_s > 0:
-            return (StartHold(for_s=self._plan.experiment.hold_s),)
+        if self._plan.goal.hold_s > 0:
+            return (StartHold(for_s=self._plan.goal.hold_s),)
         return self._stop(here.at_s, "target-reached", f"{milestone} reached")
 
     def _witness(self, event: WitnessSeen) -> tuple[AnyCommand, ...]:

@@ -187,16 +187,17 @@ def _parse_json(text: str) -> ParsedLine | None:
         document: Any = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(document, dict) or "msg" not in document:
+    # zap's names (etcd, containerd's events), else those that kine gives logrus: message, severity, time.
+    if not isinstance(document, dict) or not ({"msg", "message"} & document.keys()):
         return None
-    stamp, error = document.get("ts"), document.get("error")
+    stamp, error = document.get("ts", document.get("time")), document.get("error")
     logger = document.get("logger")
-    message = str(document["msg"])
+    message = str(document.get("msg", document.get("message")))
     return ParsedLine(
         text=text,
         format="json",
         time_text=stamp if isinstance(stamp, str) else None,
-        level=_LEVEL_WORDS.get(str(document.get("level"))),
+        level=_LEVEL_WORDS.get(str(document.get("level", document.get("severity")))),
         component=logger if isinstance(logger, str) else None,
         message=f"{message}: {error}" if error else message,
     )

@@ -81,7 +81,8 @@ LADDER: Final = (
         id="workload-started",
         what="the workload's process runs",
         witnesses=(
-            (_line("Starting k3s ", r"\bStarting k3s (?:agent )?v\d"),),
+            (_line("Starting k3s", r"\bStarting k3s (?:agent )?v\d"),),
+            (_line("Starting k3s-standin v"),),
             (_line("] Version: v", r"^I\d{4} .* server\.go:\d+\] Version: v\d"),),
         ),
     ),

@@ -78,12 +78,10 @@ def prepare(
     for step in experiment.steps:
         if step.id in left_out:
             continue
+        if workload not in step.workloads:
+            skipped.append(SkippedStep(id=step.id, kind=kind_of(step), reason=f"not for workload {workload}"))
+            continue
         if isinstance(step, WorkloadFlag):
-            if workload not in step.workloads:
-                skipped.append(
-                    SkippedStep(id=step.id, kind=kind_of(step), reason=f"workload {workload} has no such flags")
-                )
-                continue
             argv += step.flags
         steps.append(step)
     environment = tuple((step.name, step.value) for step in steps if isinstance(step, Environment) and not step.prepend)
@@ -104,6 +102,7 @@ def prepare(
         skipped=tuple(skipped),
         without=tuple(sorted(left_out)),
         expected=_expected(experiment, workload, left_out | dropped_parts),
+        goal=experiment.goal_for(workload),
         deadline_s=deadline_s or experiment.deadline_s,
         keep=keep,
     )
@@ -134,9 +133,11 @@ def _expected(experiment: Experiment, workload: WorkloadKind, left_out: set[str]
     declared = experiment.expected_for(workload)
     if not left_out:
         return declared
-    held_back = {blocker for step in experiment.steps if step.id in left_out for blocker in step.holds_back}
-    held_back |= {blocker for part, held in experiment.view.holds_back.items() if part in left_out for blocker in held}
+    holders = [step.holds_back for step in experiment.steps if step.id in left_out and workload in step.workloads]
+    holders += [held for part, held in experiment.view.holds_back.items() if part in left_out]
+    holders = [held for held in holders if held]
+    held_back = {blocker for held in holders for blocker in held}
     blockers = tuple(sorted(held_back))
     if not blockers:
         return attrs.evolve(declared, holds=False)
-    return Expected(verdict="fail", ended_by="fatal-blocker", blockers=blockers, holds=False)
+    return Expected(verdict="fail", ended_by="fatal-blocker", blockers=blockers, any_of=len(holders) > 1, holds=False)

@@ -31,6 +31,8 @@ from runner.model.events import (
 
 Send = Callable[[AnyEvent], Awaitable[None]]
 
+LAST_WORDS_WITHIN_S = 1.0
+
 
 class Launcher:
     """The launcher process and its three pipes: plan in, events out, the workload's output out."""
@@ -60,17 +62,35 @@ class Launcher:
             os.close(fd)
         self._stopping = False
 
+    @property
+    def pid(self) -> int:
+        """The launcher's process id."""
+        return self._process.pid
+
     async def start(self, plan_json: str) -> None:
         """Hand over the plan; the workload starts when the launcher has read it all."""
         async with trio.lowlevel.FdStream(self._plan_write) as stream:
             await stream.send_all(plan_json.encode())
 
-    async def watch(self, command: tuple[str, ...], clock: RunClock, send: Send) -> None:
-        """Report everything until the launcher and all its children have closed their ends."""
-        reporter = _Reporter(command, clock, send)
+    async def watch(self, command: tuple[str, ...], clock: RunClock, send: Send, *, tagged: bool = False) -> None:
+        """Report everything until the launcher and all its children have closed their ends.
+
+        Args:
+            command: The workload's command line.
+            clock: The run's clock.
+            send: Where events go.
+            tagged: The workload's lines bear the names of its components.
+        """
+        output_ended = trio.Event()
+        reporter = _Reporter(command, clock, send, output_ended)
+
+        async def output() -> None:
+            lines = LineNumberer("workload", clock, send, tagged=tagged)
+            await watch_stream(trio.lowlevel.FdStream(self._output_read), lines)
+            output_ended.set()
+
         async with trio.open_nursery() as nursery:
-            output = LineNumberer("workload", clock, send)
-            nursery.start_soon(watch_stream, trio.lowlevel.FdStream(self._output_read), output)
+            nursery.start_soon(output)
             nursery.start_soon(self._watch_events, reporter)
 
     async def _watch_events(self, reporter: "_Reporter") -> None:
@@ -105,10 +125,11 @@ class Launcher:
 class _Reporter:
     """Turns the launcher's records into the run's events."""
 
-    def __init__(self, command: tuple[str, ...], clock: RunClock, send: Send) -> None:
+    def __init__(self, command: tuple[str, ...], clock: RunClock, send: Send, output_ended: trio.Event) -> None:
         self._command = command
         self._clock = clock
         self._send = send
+        self._output_ended = output_ended
         self._exited = False
 
     async def report(self, record: dict[str, Any]) -> None:
@@ -140,6 +161,9 @@ class _Reporter:
                 )
             case "exited":
                 self._exited = True
+                # Its last words say why it ended; they come through another pipe, and must not come too late.
+                with trio.move_on_after(LAST_WORDS_WITHIN_S):
+                    await self._output_ended.wait()
                 await self._send(WorkloadExited(at_s=at_s, code=record["code"], signal=record["signal"]))
             case "probed":
                 facts = {f"probe_{name}": fact for name, fact in record["facts"].items()}

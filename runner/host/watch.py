@@ -1,5 +1,6 @@
 """Turns byte streams and growing files into :class:`LineSeen` events; knows no pattern and judges nothing."""
 
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import trio
 from runner.core.lines import Line, LineSplitter
 from runner.host.clock import RunClock
 from runner.model.events import AnyEvent, LineSeen
+from runner.model.tagged import untag
 
 Send = Callable[[AnyEvent], Awaitable[None]]
 
@@ -16,14 +18,22 @@ FILE_POLL_S = 0.25
 
 
 class LineNumberer:
-    """Splits one source's bytes and numbers its lines from 1."""
+    """Splits one source's bytes and numbers its lines from 1.
 
-    def __init__(self, source: str, clock: RunClock, send: Send) -> None:
+    Args:
+        source: Name of the log.
+        clock: The run's clock.
+        send: Where events go.
+        tagged: Lines may bear a component's name, which then is their source; each source is numbered by itself.
+    """
+
+    def __init__(self, source: str, clock: RunClock, send: Send, *, tagged: bool = False) -> None:
         self._source = source
         self._clock = clock
         self._send = send
+        self._tagged = tagged
         self._splitter = LineSplitter()
-        self._line_no = 0
+        self._line_no: Counter[str] = Counter()
 
     async def feed(self, chunk: bytes) -> None:
         """Send an event for each line that ``chunk`` completes."""
@@ -35,13 +45,15 @@ class LineNumberer:
 
     async def _emit(self, lines: list[Line]) -> None:
         for line in lines:
-            self._line_no += 1
+            component, text = untag(line.text) if self._tagged else ("", line.text)
+            source = component or self._source
+            self._line_no[source] += 1
             await self._send(
                 LineSeen(
                     at_s=self._clock.now_s(),
-                    source=self._source,
-                    line_no=self._line_no,
-                    text=line.text,
+                    source=source,
+                    line_no=self._line_no[source],
+                    text=text,
                     truncated=line.truncated,
                 )
             )

@@ -31,17 +31,19 @@ def main(arguments: list[str]) -> int:
     prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     emitter = Emitter(events_fd)
     signals = OwnSignals()
-    signals.install()
     if _nobody_reads(events_fd):
         return EXIT_FAILED
-    with os.fdopen(plan_fd, "rb") as file:
-        document = file.read().decode("utf-8", "surrogateescape")
     try:
-        plan = from_json(document)
+        with os.fdopen(plan_fd, "rb") as file:
+            plan = from_json(file.read().decode("utf-8", "surrogateescape"))
+        # Only now: until something is started, a signal may simply end the process.
+        signals.install()
+        return Launcher(plan, emitter, signals).run()
     except PlanError as error:
         emitter.emit(Failed(t=time.time(), what=str(error)))
         return EXIT_FAILED
-    return Launcher(plan, emitter, signals).run()
+    finally:
+        signals.end_alarms()
 
 
 def _nobody_reads(fd: int) -> bool:

@@ -15,8 +15,9 @@ AUDIT_ARCH = 0xC000003E
 X32_BIT = 0x40000000
 ENOSYS = 38
 
-NUMBERS: dict[str, int] = {name: number for number, name in SYSCALL_NAMES.items()}
-NAMES: dict[int, str] = dict(SYSCALL_NAMES)
+# The table lists x32's own numbers behind the native ones, under the same names (execve is 59, and 520 for x32).
+_FIRST_X32 = 512
+NUMBERS: dict[str, int] = {name: number for number, name in SYSCALL_NAMES.items() if number < _FIRST_X32}
 
 Registers = user_regs_struct
 

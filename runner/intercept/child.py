@@ -1,9 +1,11 @@
-# ruff: noqa: PTH  os is what this needs: no Path objects on the way of every stop, and pathlib costs start-up time
 """The workload's first process, from fork to exec.
 
 Between fork and exec no more happens than must: signals as a fresh program expects them, the layer's descriptor at its
 number, the filter last of all, because from then on filtered calls need the tracer.
 """
+
+# Plain os calls: this runs at stops, or between fork and exec, where Path objects are only a cost.
+# ruff: noqa: PTH118, PTH113
 
 import os
 import resource

@@ -1,9 +1,11 @@
-# ruff: noqa: PTH  os is what this needs: no Path objects on the way of every stop, and pathlib costs start-up time
 """Nothing of the workload outlives the launcher.
 
 The launcher is a subreaper: whatever loses its parent becomes its child. So killing every descendant again and again until
 there is no child left leaves no process, however fast they fork; what a sweep misses has lost its parent to it.
 """
+
+# Plain os calls: this runs at stops, or between fork and exec, where Path objects are only a cost.
+# ruff: noqa: PTH208, PTH123
 
 import os
 import signal

@@ -38,8 +38,8 @@ class Emitter:
 
     def __attrs_post_init__(self) -> None:
         """Make sure that writing never waits."""
-        os.set_blocking(self.fd, False)  # noqa: FBT003  positional only
-        os.set_inheritable(self.fd, False)
+        os.set_blocking(self.fd, False)
+        os.set_inheritable(self.fd, False)  # noqa: FBT003  positional only
 
     def emit(self, record: AnyRecord) -> None:
         """Write a record, or drop and count it."""

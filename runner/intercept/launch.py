@@ -1,7 +1,7 @@
 """Starts the workload as the plan says, follows it to its end, and leaves nothing of it behind."""
 
+import contextlib
 import os
-import signal
 import time
 
 import attrs
@@ -10,6 +10,7 @@ from runner.intercept import abi_x86_64 as abi
 from runner.intercept import bpf
 from runner.intercept.calls import CHANGING, LISTING, NAMING, READING, SPOOFED_BY_DESCRIPTOR, SPOOFED_BY_PATH
 from runner.intercept.child import Child, find_program, fork_child, layer_number
+from runner.intercept.delays import Delays
 from runner.intercept.descendants import kill_all
 from runner.intercept.emit import Emitter
 from runner.intercept.examine import Examiner
@@ -25,7 +26,9 @@ from runner.intercept.rules import compile_rules
 from runner.intercept.scratch import ScratchBook
 from runner.intercept.signals import OwnSignals
 from runner.intercept.tracer import Tracer, exit_code
+from runner.intercept.view_layer import ViewError, check_view, view_kinds
 from runner.intercept.world import identity, look_around
+from runner.model.view import View
 
 EXIT_FAILED = 2
 _SIGNAL_BASE = 128
@@ -72,10 +75,12 @@ class Launcher:
 
     def run(self) -> int:
         """Start, follow, clean up; the launcher's exit code."""
-        prctl(PR_SET_CHILD_SUBREAPER, 1)
+        # gVisor of 2022 has no subreapers; there, orphans that nobody traces end with the sandbox.
+        with contextlib.suppress(OSError):
+            prctl(PR_SET_CHILD_SUBREAPER, 1)
         try:
             self._follow()
-        except (UnfitError, OSError, ValueError) as error:
+        except (UnfitError, ViewError, OSError, ValueError) as error:
             self._fail(str(error))
         finally:
             if not kill_all():
@@ -91,15 +96,19 @@ class Launcher:
         if program is None:
             raise ValueError(f"{plan.argv[0]} is not on the workload's PATH ({plan.env.get('PATH', os.defpath)})")
         if plan.mechanism in ("none", "mount"):
+            # Only a fault needs a tracer here, and it changes no path.
+            plan = self.plan = attrs.evolve(plan, view=View(), observe=())
+        if plan.mechanism in ("none", "mount") and not plan.delays:
             self._child = self._fork(program, layer_fd=None, filter_program=b"")
             self._child.release()
             self._note_exec()
             self._wait()
             return
+        check_view(plan.view, view_kinds(plan.view), plan.layer)
         capabilities = probe()
         self.emitter.emit(Probed(t=time.time(), facts=capabilities.facts))
         layer_fd = os.open(plan.layer, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        filtered = plan.mechanism == "seccomp"
+        filtered = plan.mechanism != "syscall"
         numbers = [abi.NUMBERS[name] for name in traced_calls(plan)]
         program_bytes = (
             bpf.build(numbers, audit_arch=abi.AUDIT_ARCH, x32_bit=abi.X32_BIT, enosys=abi.ENOSYS) if filtered else b""
@@ -135,7 +144,7 @@ class Launcher:
             layer_fd=layer_number(),
             layer_identity=identity(plan.layer),
             spoofs=bool(plan.view.statfs),
-            delays=plan.delays,
+            delays=Delays(plan.delays),
             on_redirect=self.emitter.redirected,
             on_observe=self.emitter.observed,
         )
@@ -154,14 +163,14 @@ class Launcher:
 
     def _wait(self) -> None:
         """Without a tracer: wait for the workload, and for whatever loses its parent meanwhile."""
-        while not self._ended and not self.signals.stop:
-            kernel_wait = PtraceKernel().wait
+        kernel = PtraceKernel()
+        while not self.signals.stop:
             try:
-                waited = kernel_wait()
+                waited = kernel.wait()
             except ChildProcessError:
                 return
-            if waited:
-                self._gone(*waited)
+            if waited and self._gone(*waited):
+                return
 
     def _executed(self, pid: int) -> None:
         if self._child and pid == self._child.pid and not self._started:
@@ -178,20 +187,17 @@ class Launcher:
             self._started = True
             self.emitter.emit(Started(t=time.time(), pid=child.pid))
 
-    def _gone(self, pid: int, status: int) -> None:
+    def _gone(self, pid: int, status: int) -> bool:
+        """Whether that was the workload's first process: then the run is over, and what it left behind is ended."""
         if self._child is None or pid != self._child.pid or is_stopped(status):
-            return
+            return False
         if not self._started:
             self._note_exec()
-            return
+            return True
         code, number = exit_code(status)
         self._ended = True
         self.emitter.emit(Exited(t=time.time(), code=code, signal=number))
+        return True
 
     def _fail(self, what: str) -> None:
         self.emitter.emit(Failed(t=time.time(), what=what))
-
-
-def stop_requested(signals: OwnSignals) -> str:
-    """Name of the signal that asked the launcher to stop."""
-    return signal.Signals(signals.stop).name

@@ -65,7 +65,7 @@ def install_filter(program: bytes) -> None:
 
 
 def mount(source: str, target: str, kind: str, flags: int, data: str = "") -> None:
-    """Mount, as mount(2).
+    """Put a filesystem, or a bind of something, on ``target``.
 
     Raises:
         OSError: As the kernel says.
@@ -75,7 +75,7 @@ def mount(source: str, target: str, kind: str, flags: int, data: str = "") -> No
 
 
 def unmount(target: str, flags: int = 0) -> None:
-    """Unmount, as umount2(2).
+    """Take the topmost mount on ``target`` away.
 
     Raises:
         OSError: As the kernel says.
@@ -84,7 +84,7 @@ def unmount(target: str, flags: int = 0) -> None:
 
 
 def unshare(flags: int) -> None:
-    """Leave shared namespaces, as unshare(2).
+    """Give the calling thread namespaces of its own.
 
     Raises:
         OSError: As the kernel says.

@@ -15,11 +15,8 @@ import posixpath
 import attrs
 
 from runner.intercept.rules import Kind
+from runner.intercept.view_layer import check_view
 from runner.model.view import View, ViewTree
-
-
-class ViewError(Exception):
-    """The view cannot be applied here; the message says which part and why. Nothing was changed."""
 
 
 @attrs.frozen
@@ -28,7 +25,8 @@ class RealEntry:
 
     name: str
     kind: Kind
-    writable: bool
+    writable: bool = False
+    link: str = ""
 
 
 @attrs.frozen(kw_only=True)
@@ -62,6 +60,14 @@ class WriteFile:
 
 
 @attrs.frozen
+class MakeLink:
+    """Make a symbolic link."""
+
+    path: str
+    text: str
+
+
+@attrs.frozen
 class MountTmpfs:
     """Mount an empty tmpfs."""
 
@@ -87,7 +93,7 @@ class Bind:
     recursive: bool = False
 
 
-Action = MakeDirectory | WriteFile | MountTmpfs | MountOverlay | Bind
+Action = MakeDirectory | WriteFile | MakeLink | MountTmpfs | MountOverlay | Bind
 
 
 class How(enum.Enum):
@@ -127,17 +133,21 @@ def mount_plan(view: View, facts: MountFacts, layer: str) -> MountPlan:
     check_view(view, facts.kinds, layer)
     actions: list[Action] = [MountTmpfs(layer)]
     actions += [MakeDirectory(layer + tree.prefix) for tree in view.trees]
-    actions += [WriteFile(layer + file.path, file.content) for file in view.files]
+    actions += [WriteFile(layer + file.path, file.content) for file in view.files if file.content is not None]
     applied: dict[str, How] = {}
-    refused: dict[str, str] = {}
+    into_nothing = [file.path for file in view.files if file.content is None]
+    refused = dict.fromkeys(into_nothing, "leads to no file, and a mount can only show files that are there")
 
-    missing = [file.path for file in view.files if _is_single(view, file.path) and facts.kinds[file.path] is Kind.NOTHING]
+    single = [file.path for file in view.files if view.tree_of(file.path) is None and file.content is not None]
+    missing = [path for path in single if facts.kinds[path] is not Kind.FILE]
     covered: list[str] = []
+    for tree in view.trees:
+        actions += [MakeDirectory(_real(layer, tree.prefix)), Bind(tree.prefix, _real(layer, tree.prefix))]
     for parent in dict.fromkeys(map(posixpath.dirname, missing)):
         here = [path for path in missing if posixpath.dirname(path) == parent]
         why_not = facts.overlay.get(parent, "not tried")
         if why_not:
-            refused |= {path: f"{parent} has no such file and takes no overlay: {why_not}" for path in here}
+            refused |= dict.fromkeys(here, f"does not exist here, and {parent} takes no overlay: {why_not}")
             continue
         actions += _overlay(parent, layer, len(covered))
         covered.append(parent)
@@ -145,50 +155,20 @@ def mount_plan(view: View, facts: MountFacts, layer: str) -> MountPlan:
 
     for tree in view.trees:
         if any(tree.prefix.startswith(parent + "/") for parent in covered):
-            actions += _live_files(view, tree, facts)
+            actions += _live_files(view, tree, facts, layer)
             applied[tree.prefix] = How.OVERLAY
         elif not facts.overlay.get(tree.prefix, "not tried"):
-            actions += [*_overlay(tree.prefix, layer, len(applied)), *_live_files(view, tree, facts)]
+            actions += [*_overlay(tree.prefix, layer, len(applied)), *_live_files(view, tree, facts, layer)]
             applied[tree.prefix] = How.OVERLAY
         else:
             actions += _copy(view, tree, facts, layer)
             applied[tree.prefix] = How.COPY
-    for file in view.files:
-        if _is_single(view, file.path) and file.path not in missing:
-            actions.append(Bind(layer + file.path, file.path))
-            applied[file.path] = How.BIND
+    bound = [path for path in single if path not in missing]
+    actions += [Bind(layer + path, path) for path in bound]
+    applied |= dict.fromkeys(bound, How.BIND)
     if view.statfs:
         refused["statfs"] = "mounts cannot change what statfs says; use a tracing mechanism, or an overlay as root"
     return MountPlan(actions=tuple(actions), applied=applied, not_applicable=refused)
-
-
-def check_view(view: View, kinds: dict[str, Kind], layer: str) -> None:
-    """Refuse what no mechanism can do.
-
-    Raises:
-        ViewError: Says what, where and why.
-    """
-    for tree in view.trees:
-        if tree.prefix == "/":
-            raise ViewError("the view's tree is /: the layer would lie in its own tree; name the directory that matters")
-        if layer == tree.prefix or layer.startswith(tree.prefix + "/"):
-            raise ViewError(f"the layer {layer} lies below the view's tree {tree.prefix}: a loop; put it elsewhere")
-        if tree.prefix.startswith(layer + "/"):
-            raise ViewError(f"the view's tree {tree.prefix} lies below the layer {layer}: a loop; put the layer elsewhere")
-        if kinds.get(tree.prefix) is not Kind.DIRECTORY:
-            found = kinds.get(tree.prefix, Kind.NOTHING).value
-            raise ViewError(f"the view's tree {tree.prefix} is no directory here (found: {found}); is it the right arena?")
-    for file in view.files:
-        if not _is_single(view, file.path):
-            continue
-        if kinds.get(file.path) is Kind.DIRECTORY:
-            raise ViewError(f"the view has a file at {file.path}, but that is a directory here")
-        if kinds.get(posixpath.dirname(file.path)) is not Kind.DIRECTORY:
-            raise ViewError(f"the view's file {file.path} has no directory to be in here; declare a tree above it")
-
-
-def _is_single(view: View, path: str) -> bool:
-    return view.tree_of(path) is None
 
 
 def _overlay(target: str, layer: str, number: int) -> list[Action]:
@@ -196,17 +176,19 @@ def _overlay(target: str, layer: str, number: int) -> list[Action]:
     return [MakeDirectory(work), MountOverlay(target, layer + target, work, target)]
 
 
-def _live_files(view: View, tree: ViewTree, facts: MountFacts) -> list[Action]:
-    """Bind real writable files over their copies-to-be in the overlay.
+def _real(layer: str, path: str) -> str:
+    """Where the real directory stays reachable once something lies over it."""
+    return f"{layer}/.real{path}"
 
-    The sources are named through a bind of the real tree that the caller keeps at ``REAL``; see :func:`_real`.
-    """
+
+def _live_files(view: View, tree: ViewTree, facts: MountFacts, layer: str) -> list[Action]:
+    """Bind real writable files over their copies-to-be in the overlay."""
     made_up = {file.path for file in view.files}
     actions: list[Action] = []
     for directory, entries in sorted(facts.entries.items()):
         if directory == tree.prefix or directory.startswith(tree.prefix + "/"):
             paths = [posixpath.join(directory, entry.name) for entry in entries if entry.writable]
-            actions += [Bind(path, path) for path in paths if path not in made_up]
+            actions += [Bind(_real(layer, path), path) for path in paths if path not in made_up]
     return actions
 
 
@@ -224,6 +206,9 @@ def _copy(view: View, tree: ViewTree, facts: MountFacts, layer: str) -> list[Act
                 continue
             if entry.kind is Kind.DIRECTORY and path in above:
                 todo.append(path)
+                continue
+            if entry.kind is Kind.LINK:
+                actions.append(MakeLink(layer + path, entry.link))
                 continue
             place = MakeDirectory if entry.kind is Kind.DIRECTORY else WriteFile
             actions += [place(layer + path), Bind(path, layer + path, recursive=True)]

@@ -112,6 +112,9 @@ def _view(document: Any) -> View:  # noqa: ANN401  parsed JSON
         fields[name] = tuple(
             _build(kind, _fields(entry, kind, where), where) for entry in _list(fields.get(name, []), where)
         )
+    fields["holds_back"] = {
+        part: _strings(held, "view.holds_back") for part, held in fields.get("holds_back", {}).items()
+    }
     return _build(View, fields, "plan.view")
 
 

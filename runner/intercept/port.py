@@ -37,7 +37,7 @@ class Kernel(Protocol):
         """Let the thread go on."""
 
     def read(self, tid: int, address: int, size: int) -> bytes:
-        """Memory; shorter than ``size`` where it ends or cannot be read."""
+        """Memory, at most PATH_MAX bytes; shorter than ``size`` where it ends or cannot be read."""
 
     def write(self, tid: int, address: int, data: bytes) -> bool:
         """Write memory; False if it cannot be written."""

@@ -10,7 +10,8 @@ import os
 
 import attrs
 
-SLOT_BYTES = 8704  # two paths of PATH_MAX, and room
+TEXT_BYTES = 4352  # a path of PATH_MAX, and room
+SLOT_BYTES = 2 * TEXT_BYTES  # rename names two paths
 SLOTS = 15
 REGION_BYTES = 1 << 17
 MARK_BYTES = 16

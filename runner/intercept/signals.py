@@ -32,6 +32,10 @@ class OwnSignals:
         else:
             signal.setitimer(signal.ITIMER_REAL, delay_s, _HELD_EVERY_S)
 
+    def end_alarms(self) -> None:
+        """No more alarms: Python gives handlers back before it exits, and an alarm then would kill it."""
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
     def _stop(self, number: int, _frame: FrameType | None) -> None:
         self.stop = number
 

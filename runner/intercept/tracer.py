@@ -10,13 +10,12 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from typing import Protocol
 
 import attrs
 
 from runner.intercept import abi_x86_64 as abi
 from runner.intercept.emit import Emitter
-from runner.intercept.examine import Examiner
-from runner.intercept.finish import Finisher
 from runner.intercept.machine import (
     Abandon,
     Action,
@@ -38,7 +37,7 @@ from runner.intercept.machine import (
 )
 from runner.intercept.port import Kernel, ThreadGoneError, is_stopped
 from runner.intercept.signals import OwnSignals
-from runner.intercept.verdict import Verdict
+from runner.intercept.verdict import Ending, Verdict
 
 EVENT_EXEC = 4
 EVENT_SECCOMP = 7
@@ -71,6 +70,29 @@ def decode(status: int) -> tuple[str, Stop]:
     return "signal", SignalArrived(number)
 
 
+class Examines(Protocol):
+    """Decides about the call that a thread is about to make."""
+
+    def examine(self, tid: int) -> Verdict:
+        """The verdict."""
+
+
+class Finishes(Protocol):
+    """Ends calls that were changed, and forgets what is gone."""
+
+    def finish(self, tid: int, ending: Ending) -> None:
+        """The call returned."""
+
+    def abandon(self, ending: Ending) -> None:
+        """The call will never return."""
+
+    def new_program(self, pid: int) -> None:
+        """The process has a new address space."""
+
+    def gone(self, tid: int) -> None:
+        """The thread is no more."""
+
+
 @attrs.define
 class Tracer:
     """Follows every thread of the workload until none is left, or until it is told to stop.
@@ -81,27 +103,28 @@ class Tracer:
         examiner: Decides about calls.
         finisher: Ends them.
         emitter: Reports.
-        on_exit: Called with (pid, status) when a thread or child is gone.
+        on_exit: Called with (pid, status) when a thread or child is gone; true ends the loop.
         on_exec: Called with the pid whose program was replaced.
         signals: The launcher's own signals: when to stop, when to report.
     """
 
     kernel: Kernel
     machine: Machine
-    examiner: Examiner
-    finisher: Finisher
+    examiner: Examines
+    finisher: Finishes
     emitter: Emitter
-    on_exit: Callable[[int, int], None]
+    on_exit: Callable[[int, int], bool]
     on_exec: Callable[[int], None]
     signals: OwnSignals
     _threads: dict[int, Thread] = attrs.field(factory=dict)
     _held: list[tuple[float, int, int, Go, int]] = attrs.field(factory=list)
     _held_count: int = 0
     _wake_due: float = 0.0
+    _over: bool = False
 
     def run(self) -> None:
-        """Until no child is left, or the signals say stop."""
-        while not self.signals.stop:
+        """Until the workload is over, no child is left, or the signals say stop."""
+        while not (self._over or self.signals.stop):
             try:
                 waited = self.kernel.wait()
             except ChildProcessError:
@@ -119,7 +142,7 @@ class Tracer:
         if not is_stopped(status):
             self._gone(tid)
             self.emitter.stops["exit"] += 1
-            self.on_exit(tid, status)
+            self._over = self.on_exit(tid, status) or self._over
             return
         kind, stop = decode(status)
         self.emitter.stops[kind] += 1
@@ -130,7 +153,7 @@ class Tracer:
 
     def _step(self, tid: int, stop: Stop) -> None:
         if stop is _EXEC:
-            self.finisher.scratch.forget(tid)
+            self.finisher.new_program(tid)
             self.on_exec(tid)
         thread, actions = self.machine.step(self._threads.get(tid, _NEW), stop)
         self._threads[tid] = thread
@@ -162,7 +185,7 @@ class Tracer:
         thread = self._threads.pop(tid, None)
         if thread is not None and thread.ending is not None:
             self.finisher.abandon(thread.ending)
-        self.finisher.scratch.end(tid)
+        self.finisher.gone(tid)
 
     # Delays: only the calling thread waits
 

@@ -20,10 +20,12 @@ class ShowPath:
 
     Attributes:
         buffer: Address of the caller's buffer.
+        before: What the buffer held before the call: behind a shorter text, it must hold that again.
         terminated: The text ends in NUL, which counts.
     """
 
     buffer: int
+    before: bytes
     terminated: bool
 
 
@@ -34,12 +36,14 @@ class CompleteListing:
     Attributes:
         buffer: Address of the caller's buffer.
         size: Its full size in bytes.
-        entries: Names and types to add.
+        entries: Names, inodes and types to add.
+        begins: Whether this call begins the listing; None if only the result can tell.
     """
 
     buffer: int
     size: int
     entries: tuple[tuple[str, int, int], ...]
+    begins: bool | None = None
 
 
 @attrs.frozen

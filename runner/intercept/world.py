@@ -1,8 +1,10 @@
-# ruff: noqa: PTH  os is what this needs: no Path objects on the way of every stop, and pathlib costs start-up time
 """The facts that rules and resolving ask for: thin looks at the layer, at the sandbox, and through a thread's eyes.
 
 The launcher is not redirected itself: what it sees is what the sandbox really has.
 """
+
+# Plain os calls: this runs at stops, or between fork and exec, where Path objects are only a cost.
+# ruff: noqa: PTH116, PTH115, PTH208, PTH103, PTH123
 
 import os
 import posixpath
@@ -158,6 +160,8 @@ class ThreadEyes:
                     return f"{process_of(self.tid)}/task/{self.tid}"
                 case [*_, "root" | "cwd" as name] | [*_, "fd", name]:
                     return self._process_link(path, name)
+                case _:
+                    pass
         if self.world.rules.covers(path):
             text = link_text(self.world.rules.layer + path)
             if text is not None:
@@ -176,23 +180,28 @@ class ThreadEyes:
         return self.world.rules.virtual(text) if text else None
 
 
+def descriptor_position(tid: int, descriptor: int) -> int | None:
+    """Position of a thread's descriptor, None where the kernel does not show it."""
+    return _field(f"/proc/{tid}/fdinfo/{descriptor}", "pos")
+
+
 def process_of(tid: int) -> int:
     """Process (thread group) of a thread, the thread itself if it is gone."""
-    return status_field(tid, "Tgid") or tid
+    return _field(f"/proc/{tid}/status", "Tgid") or tid
 
 
 def parent_of(tid: int) -> int:
     """Parent process of a thread's process, 0 if it is gone."""
-    return status_field(tid, "PPid")
+    return _field(f"/proc/{tid}/status", "PPid") or 0
 
 
-def status_field(tid: int, name: str) -> int:
-    """A number from /proc/TID/status, 0 if it is gone."""
+def _field(path: str, name: str) -> int | None:
+    """A number from a file of /proc that has one field a line; None if it is not there."""
     try:
-        with open(f"/proc/{tid}/status", encoding="utf-8", errors="replace") as file:
+        with open(path, encoding="utf-8", errors="replace") as file:
             for line in file:
                 if line.startswith(name + ":"):
                     return int(line.split()[1])
     except (OSError, ValueError, IndexError):
         pass
-    return 0
+    return None

@@ -149,7 +149,7 @@ class RunFinished(Event):
 
     Attributes:
         cpu_s: Processor seconds of the workload and all its children, None where not measured.
-        peak_rss_mib: Largest resident set among them in MiB, None where not measured.
+        peak_rss_mib: Largest sum of their resident sets in MiB, seen once a second; None where not measured.
     """
 
     cpu_s: float | None = None

@@ -3,7 +3,7 @@
 The kinds of steps and of assertions are closed sets; whoever handles one uses ``match`` and ends in ``assert_never``.
 """
 
-from typing import Literal
+from typing import Final, Literal, get_args
 
 import attrs
 
@@ -14,6 +14,7 @@ Mechanism = Literal["mount", "seccomp", "syscall", "none"]
 WorkloadKind = Literal["k3s", "kubernetes", "standin", "replay"]
 ArenaKind = Literal["gvisor", "here", "host"]
 Verdict = Literal["pass", "fail", "inconclusive", "error", "skipped"]
+EVERY_WORKLOAD: Final[tuple[WorkloadKind, ...]] = get_args(WorkloadKind)
 EndReason = Literal["target-reached", "fatal-blocker", "exited", "deadline", "interrupted", "harness-error"]
 
 Milestone = Literal[
@@ -36,11 +37,13 @@ class Step:
         id: Name in results and for ``--without``.
         reason: Why the workload needs it.
         holds_back: Ids of the fatal blockers that appear when the step is left out; empty when none is known to.
+        workloads: Kinds of workload that it is for; others run without it, and the result says so.
     """
 
     id: str = attrs.field(validator=slug)
     reason: str = attrs.field(validator=not_empty)
     holds_back: tuple[str, ...] = ()
+    workloads: tuple[WorkloadKind, ...] = EVERY_WORKLOAD
 
 
 @attrs.frozen(kw_only=True)
@@ -122,11 +125,9 @@ class WorkloadFlag(Step):
 
     Attributes:
         flags: Each as it is passed, e.g. ``--snapshotter=native``.
-        workloads: Kinds of workload that know the flags; others run without them, and the result says so.
     """
 
     flags: tuple[str, ...]
-    workloads: tuple[WorkloadKind, ...] = ("k3s", "standin", "replay")
 
 
 AnyStep = (
@@ -149,10 +150,12 @@ class Assertion:
     Attributes:
         id: Name in results.
         claim: The claim in words, as the table prints it.
+        workloads: Kinds of workload that it can be made about; for others it is skipped.
     """
 
     id: str = attrs.field(validator=slug)
     claim: str = attrs.field(validator=not_empty)
+    workloads: tuple[WorkloadKind, ...] = EVERY_WORKLOAD
 
 
 @attrs.frozen(kw_only=True)
@@ -225,6 +228,7 @@ class Expected:
         verdict: The verdict of the whole run.
         ended_by: What ends it.
         blockers: Fatal blockers that appear, no others.
+        any_of: Which of ``blockers`` comes first is the workload's choice: at least one of them appears.
         reaches: A milestone that is reached; None makes no claim.
         holds: Whether every assertion is expected to pass (or be skipped).
         workloads: Kinds of workload this holds for; empty means all that no other entry names.
@@ -233,9 +237,27 @@ class Expected:
     verdict: Verdict
     ended_by: EndReason
     blockers: tuple[str, ...] = ()
+    any_of: bool = False
     reaches: Milestone | None = None
     holds: bool = True
     workloads: tuple[WorkloadKind, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class Goal:
+    """Another target for some kinds of workload, where the experiment's own cannot be reached.
+
+    Attributes:
+        workloads: Kinds of workload that it is for.
+        target: As :attr:`Experiment.target`.
+        hold_s: As :attr:`Experiment.hold_s`.
+        reason: Why it is another one.
+    """
+
+    workloads: tuple[WorkloadKind, ...] = attrs.field(validator=attrs.validators.min_len(1))
+    target: Milestone
+    hold_s: float = 0.0
+    reason: str = attrs.field(validator=not_empty)
 
 
 @attrs.frozen(kw_only=True)
@@ -255,6 +277,7 @@ class Experiment:
         assertions: Claims judged from the events.
         target: The milestone at which the run has reached what it set out for.
         hold_s: For how many seconds after the target the workload must stay up.
+        other_goals: Where another target holds.
         deadline_s: Seconds from the workload's start after which the run ends anyway.
         expected: The outcome today, by kind of workload.
     """
@@ -271,6 +294,7 @@ class Experiment:
     assertions: tuple[AnyAssertion, ...] = ()
     target: Milestone
     hold_s: float = 0.0
+    other_goals: tuple[Goal, ...] = ()
     deadline_s: float = attrs.field(default=120.0, validator=positive)
     expected: tuple[Expected, ...]
 
@@ -301,6 +325,13 @@ class Experiment:
     def name(self) -> str:
         """``exp13``: the short name used on the command line and on disk."""
         return f"exp{self.number:02d}"
+
+    def goal_for(self, workload: WorkloadKind) -> Goal:
+        """Target and holding time for one kind of workload."""
+        for goal in self.other_goals:
+            if workload in goal.workloads:
+                return goal
+        return Goal(workloads=EVERY_WORKLOAD, target=self.target, hold_s=self.hold_s, reason="the experiment's own")
 
     def expected_for(self, workload: WorkloadKind) -> Expected:
         """The declared outcome for one kind of workload.

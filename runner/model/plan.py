@@ -2,7 +2,7 @@
 
 import attrs
 
-from runner.model.experiment import AnyStep, ArenaKind, Assertion, Expected, Experiment, Mechanism, WorkloadKind
+from runner.model.experiment import AnyStep, ArenaKind, Assertion, Expected, Experiment, Goal, Mechanism, WorkloadKind
 from runner.model.view import View
 
 
@@ -32,6 +32,7 @@ class RunPlan:
         skipped: What was left out.
         without: Ids that the user asked to leave out.
         expected: The outcome that this plan, not the bare experiment, is expected to have.
+        goal: Target and holding time, for this kind of workload.
         deadline_s: Seconds from the workload's start after which the run ends.
         api_port: Loopback port where the workload's API serves; 0 when it has none.
         keep: Leave the workload running at the end until the user interrupts.
@@ -49,6 +50,7 @@ class RunPlan:
     skipped: tuple[SkippedStep, ...] = ()
     without: tuple[str, ...] = ()
     expected: Expected
+    goal: Goal
     deadline_s: float
     api_port: int = 6443
     keep: bool = False

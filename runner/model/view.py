@@ -17,13 +17,14 @@ class ViewFile:
 
     Attributes:
         path: Absolute path as programs name it.
-        content: What a reader gets until somebody writes to it; writes are kept and never reach the real file.
+        content: What a reader gets until somebody writes to it; writes are kept and never reach the real file. None: the
+            path leads to a file that does not exist, as some of the original series' redirects did.
         reason: Who wants this file with this content, and how that is known.
         part: Name of the part it belongs to; ``--without PART`` leaves all files of a part out.
     """
 
     path: str = attrs.field(validator=absolute_path)
-    content: str
+    content: str | None
     reason: str = attrs.field(validator=not_empty)
     part: str = attrs.field(validator=slug)
 
@@ -87,6 +88,11 @@ class View:
             if files_above:
                 raise ValueError(f"the view declares {path} below the file {files_above.pop()}; a file has no children")
 
+        for file in self.files:
+            if file.content is None and self.tree_of(file.path) is not None:
+                raise ValueError(
+                    f"the view says that {file.path} leads to nothing, but its tree shows the real file then"
+                )
         unknown = set(self.holds_back) - set(self.parts)
         if unknown:
             raise ValueError(f"the view says what {sorted(unknown)} hold back, but has no such parts: {self.parts}")

@@ -5,6 +5,7 @@ http://127.0.0.1:6443 (and :6444, where k3s's own API server listens) to anybody
 datastore for every answer and invents none. Nothing can be written through it.
 """
 
+import contextlib
 import http.server
 import json
 import threading
@@ -51,7 +52,7 @@ class ApiServer:
                 return False
             server.api = self
             self._servers.append(server)
-            threading.Thread(target=server.serve_forever, name=f"http-{port}", daemon=True).start()
+            threading.Thread(target=server.answer_forever, name=f"http-{port}", daemon=True).start()
         self._out.klog("I", "secure_serving.go:211", f"Serving securely on {ADDRESS}:{PORTS[0]}")
         return True
 
@@ -96,6 +97,12 @@ class ApiServer:
 class _Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
     api: ApiServer
+
+    def answer_forever(self) -> None:
+        """Unlike serve_forever, sleep until there is a request; returns once the listener is closed."""
+        while self.fileno() >= 0:
+            with contextlib.suppress(OSError, ValueError):  # closed just now, which the loop sees next
+                self.handle_request()
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):

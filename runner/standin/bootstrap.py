@@ -20,7 +20,7 @@ def _words(text: str) -> tuple[str, ...]:
 
 
 HOOK_LIMIT_S = 30.0
-HOOK_RETRY_S = 1.0
+HOOK_INTERVAL_S = 1.0
 SERVICE_CIDR = "10.43.0.0/16"
 KUBERNETES_SERVICE_IP = "10.43.0.1"
 PRIORITY_CLASSES = (
@@ -89,9 +89,12 @@ class Bootstrap:
             registry.ApiError: A create failed; or the classes could not be looked up for HOOK_LIMIT_S seconds.
         """
         deadline = time.monotonic() + HOOK_LIMIT_S
-        while not self._try_priority_classes():
-            if time.monotonic() >= deadline or self._lifecycle.stopping.wait(HOOK_RETRY_S):
+        while True:
+            # Before the first try, too: so does Kubernetes (wait.Poll), and by then the other writers have the disk.
+            if self._lifecycle.stopping.wait(HOOK_INTERVAL_S) or time.monotonic() >= deadline:
                 raise registry.ApiError("timed out waiting for the condition")
+            if self._try_priority_classes():
+                break
         self._out.klog(
             "I", "storage_scheduling.go:111", "all system priority classes are created successfully or already exist."
         )

@@ -51,8 +51,16 @@ class Lifecycle:
         self.stopping = threading.Event()
 
     def start(self, name: str, work: Callable[[], None]) -> threading.Thread:
-        """Run a component in a thread of its own."""
-        thread = threading.Thread(target=work, name=name, daemon=True)
+        """Run a component in a thread of its own; an error nobody foresaw ends the process, with its traceback."""
+
+        def guarded() -> None:
+            try:
+                work()
+            except Exception as error:
+                self.failed(f"{name}: {error!r}")
+                raise
+
+        thread = threading.Thread(target=guarded, name=name, daemon=True)
         thread.start()
         return thread
 

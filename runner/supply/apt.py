@@ -3,8 +3,9 @@
 apt knows the machine's mirrors, proxies, keys and pinning, so it is the machine's apt that downloads; but lists,
 cache, log and locks are private, the hooks that distributions and images put into apt's configuration are cleared
 (some refresh databases or delete the machine's own cache), and nothing is installed: dependencies are resolved
-against the machine's list of installed packages, and the files are unpacked elsewhere. Maintainer scripts do not run;
-what they would have done is the layer's business.
+against the machine's list of installed packages, and the files are unpacked elsewhere. (Sources of the kind file: do
+not work: apt does not copy from them.) Maintainer scripts do not run; what they would have done is the layer's
+business.
 """
 
 import os
@@ -37,6 +38,10 @@ rm -f "$2"
 
 class AptError(Exception):
     """The packages cannot be had this way; the text gives apt's own words."""
+
+
+class FetchError(AptError):
+    """Downloading failed: mirrors, network, or names that the mirrors do not have."""
 
 
 def configuration(private: Path, status: Path) -> str:
@@ -84,7 +89,8 @@ async def download(
         The .deb files, sorted.
 
     Raises:
-        AptError: apt is missing or fails.
+        FetchError: The mirrors do not give them.
+        AptError: apt cannot be run, or does not end.
         CacheError: The disk is full or refuses.
     """
     with explained(private):
@@ -103,7 +109,7 @@ async def download(
     installed = await _apt(wanted, heard, keep_open)
     if installed.returncode != 0:
         said = "\n".join(line for line in (*updated.lines, *installed.lines) if line.startswith(("E:", "W:", "Err:")))
-        raise AptError(f"apt-get cannot download {' '.join(packages)}:\n{said or installed.last_words}")
+        raise FetchError(f"apt-get cannot download {' '.join(packages)}:\n{said or installed.last_words}")
     return tuple(sorted((private / "archives").glob("*.deb")))
 
 

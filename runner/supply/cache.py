@@ -68,9 +68,12 @@ def explained(where: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _REASONS:
-            raise
-        raise CacheError(f"{where}: {_REASONS[error.errno]}") from error
+        raise _cache_error(error, where) from error
+
+
+def _cache_error(error: OSError, where: Path) -> CacheError:
+    unknown = f"{error.strerror or error}; set XDG_CACHE_HOME to another directory"
+    return CacheError(f"{where}: {_REASONS.get(error.errno or 0, unknown)}")
 
 
 @attrs.frozen(kw_only=True)
@@ -153,6 +156,18 @@ class Cache:
             return None
         return Entry(path=path, facts={str(name): str(value) for name, value in facts.items()})
 
+    def use(self, entry: Entry) -> None:
+        """Note that an entry is in use, which spares it from ``prune``."""
+        with suppress(OSError):  # a cache that is only read is not pruned either
+            os.utime(entry.path)
+
+    async def prune(self, prefix: str, unused_s: float, progress: Progress) -> None:
+        """Drop the entries whose key begins with ``prefix`` that nobody has used for so many seconds."""
+        old = [path.name for path in self.root.glob(f"{prefix}*") if _age_s(path) > unused_s]
+        for key in old:
+            async with self.claim(key, progress) as claim:
+                claim.drop()
+
     @asynccontextmanager
     async def claim(self, key: str, progress: Progress) -> AsyncIterator[Claim]:
         """Hold a key alone. Look for its entry again inside: another run may have made it while this one waited.
@@ -171,6 +186,8 @@ class Cache:
         except (OSError, CacheError) as error:
             cause = error if isinstance(error, OSError) else error.__cause__
             full = isinstance(cause, OSError) and cause.errno in _FULL  # then a half download is what fills the disk
+            if isinstance(error, OSError) and full:
+                raise _cache_error(error, self.root) from error
             raise
         finally:
             try:
@@ -182,16 +199,17 @@ class Cache:
         path = self.root / f".{key}~lock"
         told = False
         while True:
+            # Opened anew each time: the user may have emptied the cache meanwhile.
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if _same_file(descriptor, path):  # else the user emptied the cache between open and lock
-                    return descriptor
             except BlockingIOError:
                 pass
             except BaseException:
                 os.close(descriptor)
                 raise
+            else:
+                return descriptor
             os.close(descriptor)
             if not told:
                 progress(f"another run is preparing {key}; waiting for it", None)
@@ -248,6 +266,13 @@ def _identity(path: Path) -> str:
     return f"sha256 {path} {status.st_dev} {status.st_ino} {status.st_size} {times}"
 
 
+def _age_s(path: Path) -> float:
+    try:
+        return time.time() - path.stat().st_mtime
+    except OSError:  # gone meanwhile
+        return 0.0
+
+
 def hash_file(path: Path, algorithm: str) -> str:
     """A file's digest in hex."""
     with path.open("rb") as file:
@@ -258,13 +283,6 @@ def _checked(key: str) -> str:
     if not KEY.fullmatch(key):
         raise ValueError(f"cache key {key!r}: use letters, digits and . _ + -, not starting with a sign")
     return key
-
-
-def _same_file(descriptor: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(descriptor), path.stat())
-    except OSError:
-        return False
 
 
 def _sync(path: Path) -> None:

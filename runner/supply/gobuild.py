@@ -53,13 +53,29 @@ def choose_toolchain(pin: str, installed: tuple[int, int, int]) -> str:
     except KeyError:
         known = ", ".join(TOOLCHAINS)
         raise BuildError(f"{pin}: no Go toolchain is known for this version of gVisor; known are {known}") from None
-    series = tuple(int(part) for part in wanted.removeprefix("go").split("."))
-    if installed[:2] == series[:2]:
-        return "local" if installed >= series else wanted
+    if installed[:2] == _numbers(wanted)[:2]:
+        return "local" if installed >= _numbers(wanted) else wanted
+    return _fetched(wanted, installed, "this gVisor")
+
+
+def choose_local_or(oldest: str, installed: tuple[int, int, int], what: str) -> str:
+    """The GOTOOLCHAIN for a module that any newer Go compiles too: ``local``, or ``oldest`` where the installed Go is older.
+
+    Raises:
+        BuildError: The installed Go is too old to fetch another.
+    """
+    return "local" if installed >= _numbers(oldest) else _fetched(oldest, installed, what)
+
+
+def _numbers(toolchain: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in toolchain.removeprefix("go").split("."))
+
+
+def _fetched(toolchain: str, installed: tuple[int, int, int], what: str) -> str:
     if installed[:2] < FIRST_GO_WITH_TOOLCHAINS:
         have = ".".join(map(str, installed))
-        raise BuildError(f"Go {have} cannot fetch {wanted}, which this gVisor needs; install Go 1.21 or later")
-    return wanted
+        raise BuildError(f"Go {have} cannot fetch {toolchain}, which {what} needs; install Go 1.21 or later")
+    return toolchain
 
 
 async def build_runsc(
@@ -83,7 +99,7 @@ async def build_runsc(
     go = find_go(environ)
     if go is None:
         raise BuildError("there is no go command on PATH; install Go (https://go.dev/dl/), or set RUNSC_BIN to a runsc")
-    toolchain = choose_toolchain(pin, await _installed(go, environ))
+    toolchain = choose_toolchain(pin, await installed_go(go, environ))
     settings = {name: value for name, value in environ.items() if name not in {"GOOS", "GOARCH", "GO111MODULE"}}
     settings |= {"CGO_ENABLED": "0", "GOBIN": str(into), "GOTOOLCHAIN": toolchain, "GOWORK": "off"}
     counter = _Counter(progress)
@@ -98,7 +114,7 @@ async def build_runsc(
     )
     built = into / "runsc"
     if finished.returncode != 0 or not built.is_file():
-        raise BuildError(_why(finished, toolchain))
+        raise BuildError(why_failed(finished, "go install", toolchain, BUILD_TIMEOUT_S))
     return built
 
 
@@ -117,7 +133,12 @@ class _Counter:
             self._progress(f"building runsc: {line}", min(self._packages / PACKAGES_IN_RUNSC, 0.99))
 
 
-async def _installed(go: Path, environ: Mapping[str, str]) -> tuple[int, int, int]:
+async def installed_go(go: Path, environ: Mapping[str, str]) -> tuple[int, int, int]:
+    """The version of the go command, not of a toolchain that it would fetch.
+
+    Raises:
+        BuildError: It is not Go.
+    """
     try:
         finished = await run([go, "version"], timeout_s=20, environ={**environ, "GOTOOLCHAIN": "local"})
     except OSError as error:
@@ -138,14 +159,15 @@ _ADVICE = (
         re.compile(r"checksum mismatch|SECURITY ERROR"),
         "the module proxy sent something else than Go's checksum database knows",
     ),
-    (re.compile(r"toolchain not available|requires go >= "), "Go cannot get the toolchain that this gVisor needs"),
+    (re.compile(r"toolchain not available|requires go >= "), "Go cannot get the toolchain that this needs"),
     (re.compile(r"signal: killed|cannot allocate memory"), "the compiler was killed: too little memory?"),
 )
 
 
-def _why(finished: Finished, toolchain: str) -> str:
+def why_failed(finished: Finished, command: str, toolchain: str, timeout_s: float) -> str:
+    """Why a go command failed, in words, with what the user can do about it."""
     said = finished.last_words or "it said nothing"
     if finished.returncode is None:
-        return f"go install did not end within {BUILD_TIMEOUT_S / 60:g} minutes; last words: {said}"
+        return f"{command} did not end within {timeout_s / 60:g} minutes; last words: {said}"
     advice = next((text for pattern, text in _ADVICE if pattern.search(said)), "see its words")
-    return f"go install (GOTOOLCHAIN={toolchain}) failed with exit code {finished.returncode}: {advice}:\n{said}"
+    return f"{command} (GOTOOLCHAIN={toolchain}) failed with exit code {finished.returncode}: {advice}:\n{said}"

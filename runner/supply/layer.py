@@ -19,7 +19,7 @@ import attrs
 import trio
 
 from runner.supply import needs
-from runner.supply.apt import AptError, download, unpack
+from runner.supply.apt import AptError, FetchError, download, unpack
 from runner.supply.cache import Cache, Claim, Entry
 from runner.supply.supplied import Progress
 
@@ -27,6 +27,9 @@ FORMAT = 1
 """Raised when the tree is made differently, so that older ones are not used."""
 
 FAILURE_REMEMBERED_S = 600.0
+LAYER_KEPT_S = 14 * 24 * 3600.0
+"""A layer that was not used for so long is dropped when another is made: each package installed on the machine asks for
+a new one."""
 
 _MAYBE_LINKS = ("bin", "sbin", "lib", "lib32", "lib64", "libx32", "usr/sbin", "usr/lib64")
 _NFT_LINKS = {
@@ -87,10 +90,10 @@ class LayerUnavailableError(Exception):
         self.missing = lacking
 
 
-def commands_present(machine: Machine = Machine()) -> frozenset[str]:
-    """The commands of the table that an arena over this machine finds without any layer."""
+def commands_present(machine: Machine = Machine(), more: tuple[needs.Need, ...] = ()) -> frozenset[str]:
+    """The commands of the table, and of ``more``, that an arena over this machine finds without any layer."""
     found = set()
-    for need in needs.NEEDS:
+    for need in (*needs.NEEDS, *more):
         places = machine.cni_path if need.command in needs.CNI_ONLY else machine.search_path
         if _find(machine.root, places, need.command) is not None:
             found.add(need.command)
@@ -109,6 +112,7 @@ async def layer(
     cache: Cache | None = None,
     machine: Machine = Machine(),
     extra: tuple[str, ...] = (),
+    more: tuple[needs.Need, ...] = (),
     refresh: bool = False,
 ) -> Layer:
     """The layer for this machine, from the cache or made now (about ten seconds).
@@ -118,6 +122,7 @@ async def layer(
         cache: None for the user's.
         machine: What the layer is for.
         extra: Packages wanted besides those that have the missing commands.
+        more: Needs of the chosen workload besides those of the table.
         refresh: Try even if it failed a moment ago.
 
     Raises:
@@ -125,7 +130,7 @@ async def layer(
         CacheError: The cache cannot be used.
     """
     cache = cache or Cache.of_user()
-    lacking = needs.missing(commands_present(machine))
+    lacking = needs.missing(commands_present(machine, more), more)
     packages = tuple(sorted({*needs.packages_for(lacking), *extra}))
     key = layer_key(packages, _installed(machine), _distribution(machine))
     entry = cache.entry(key)
@@ -135,10 +140,12 @@ async def layer(
             async with cache.claim(key, progress) as claim:
                 entry = cache.entry(key) or await _make(claim, packages, lacking, machine, progress)
         except AptError as error:
-            if packages:
+            if isinstance(error, FetchError):
                 cache.remember(key, str(error))
             raise LayerUnavailableError(_complaint(lacking, packages, str(error)), lacking) from error
         cache.forget(key)
+        await cache.prune("layer-", LAYER_KEPT_S, progress)
+    cache.use(entry)
     unpacked, provides = (tuple(entry.facts.get(name, "").split()) for name in ("packages", "provides"))
     return Layer(path=entry.path / "tree", packages=unpacked, provides=provides)
 
@@ -188,7 +195,7 @@ async def _make(
     provides = tuple(need.command for need in lacking if _brought(tree, machine, need))
     for need in lacking:
         if need.command not in provides:
-            raise AptError(f"package {need.package} was unpacked, but {need.command} is not in it")
+            raise AptError(f"{need.command} is not in what apt brought for package {need.package}")
     _finish(tree, links, machine)
     await trio.to_thread.run_sync(shutil.rmtree, private)
     return await claim.publish(scratch, {"packages": " ".join(names), "provides": " ".join(provides)})

@@ -47,13 +47,19 @@ NEEDS: tuple[Need, ...] = (
     _need("nsenter", "util-linux", "kubelet enters pods' namespaces with it"),
 )
 
+CONTAINERD: tuple[Need, ...] = (
+    _need("containerd", "containerd", "the upstream kubelet's container runtime; k3s brings its own"),
+    _need("containerd-shim-runc-v2", "containerd", "containerd starts runc through it"),
+)
+"""Wanted by the workload ``kubernetes`` alone."""
+
 CNI_ONLY = frozenset(need.command for need in NEEDS if need.package == "containernetworking-plugins")
 """Commands looked for in the CNI directory alone: iproute2 has a ``bridge`` too, and it is another program."""
 
 
-def missing(present: Collection[str]) -> tuple[Need, ...]:
-    """The needs that a machine with these commands does not meet, in the table's order."""
-    return tuple(need for need in NEEDS if need.command not in present)
+def missing(present: Collection[str], more: tuple[Need, ...] = ()) -> tuple[Need, ...]:
+    """The needs that a machine with these commands does not meet, in the table's order, and those of ``more``."""
+    return tuple(need for need in (*NEEDS, *more) if need.command not in present)
 
 
 def packages_for(needs: Collection[Need]) -> tuple[str, ...]:

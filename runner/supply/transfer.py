@@ -63,6 +63,7 @@ class _KeepSecure(urllib.request.HTTPRedirectHandler):
         newurl: str,
     ) -> urllib.request.Request | None:
         if req.type == "https" and urllib.parse.urlsplit(newurl).scheme != "https":
+            fp.close()
             raise urllib.error.URLError(f"redirected from https to {newurl}, which is not secure")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 

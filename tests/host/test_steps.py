@@ -16,7 +16,9 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounts need root")
 def in_private_namespace(program: str) -> str:
     """Run a Python program in mounts of its own; what it prints."""
     prelude = (
-        "from runner.host.mounts import enter_private_mount_namespace, mount_table\nenter_private_mount_namespace()\n"
+        "from runner.host.mounts import mount_table\n"
+        "from runner.intercept.mounts import enter_private_namespace\n"
+        "enter_private_namespace()\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", prelude + program],

@@ -1,5 +1,6 @@
 """The cache: good or empty, whoever is killed and whatever is full."""
 
+import errno
 import json
 import os
 import signal
@@ -294,6 +295,37 @@ def test_the_users_cache_is_below_xdg_cache_home(tmp_path: Path, monkeypatch: py
     assert Cache.of_user().root == tmp_path / "k3s-in-gvisor"
 
 
+async def test_entries_that_are_out_of_use_are_pruned_by_prefix(cache: Cache, progress: Progress) -> None:
+    for key in ("layer-old", "layer-used", "runsc-old"):
+        await make(cache, key, "x", progress)
+        os.utime(cache.root / key, (1, 1))
+    used = cache.entry("layer-used")
+    assert used is not None
+    cache.use(used)
+    await cache.prune("layer-", 3600, progress)
+    assert cache.entry("layer-old") is None
+    assert cache.entry("layer-used") is not None
+    assert cache.entry("runsc-old") is not None
+    assert leftovers(cache) == []
+
+
 async def test_facts_are_readable_by_others(cache: Cache, progress: Progress) -> None:
     await make(cache, "k", "x", progress)
     assert json.loads((cache.root / "k" / "entry.json").read_text()) == {"made": "x"}
+
+
+async def test_a_place_where_nothing_can_be_made_is_explained(progress: Progress) -> None:
+    with pytest.raises(CacheError, match=r"/proc/cache: .*; set XDG_CACHE_HOME"):
+        async with Cache(root=Path("/proc/cache")).claim("k", progress):
+            pass
+
+
+async def test_a_disk_that_fills_up_while_an_entry_is_made_is_explained(cache: Cache, progress: Progress) -> None:
+    async def fills() -> None:
+        async with cache.claim("k", progress) as claim:
+            claim.partial.write_text("half")
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(CacheError, match="no space left on the disk"):
+        await fills()
+    assert leftovers(cache) == []

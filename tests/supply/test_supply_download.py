@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import trio
+import trio.testing
 from unreliable_site import Page, Site
 
 from runner.supply import download, transfer
@@ -184,17 +185,21 @@ async def test_progress_tells_bytes_and_fraction(site: Site, partial: Path, monk
     assert heard[-1] == ("k3s: checking its sha256", None)
 
 
-async def test_a_download_that_is_cancelled_keeps_its_half_for_the_next_run(
+async def test_a_download_cancelled_while_it_waits_ends_at_once_and_keeps_its_half(
     site: Site, partial: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(download, "REPORT_EVERY_S", 0)
     site.pages["/k3s"] = Page(BODY, hold_after=200_000)
-    with trio.fail_after(10):
+    with trio.fail_after(10):  # less than the time a stalled read may take
         async with trio.open_nursery() as nursery:
 
+            async def cancel_once_it_waits() -> None:
+                await trio.testing.wait_all_tasks_blocked()
+                nursery.cancel_scope.cancel()
+
             def heard(_: str, fraction: float | None) -> None:
-                if fraction is not None and fraction > 0.6:
-                    nursery.cancel_scope.cancel()
+                if fraction is not None and fraction >= 2 / 3:
+                    nursery.start_soon(cancel_once_it_waits)
 
             nursery.start_soon(get, site, partial, heard)
     site.release.set()

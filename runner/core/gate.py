@@ -1,0 +1,117 @@
+"""May this be merged: one answer out of a comparison, with its reasons.
+
+A regression is: a milestone no longer reached, a verdict or an assertion that broke, a blocker that returned or is new, or a
+time that the rank test calls slower. What cannot be told is inconclusive, never a regression and never a clean pass; nothing
+measured is neither.
+
+A *new* blocker needs care. One that the reference passed by is new. One in a place that the reference never got to has only
+come to light: it counts if it is fatal and the run got no further than the reference, for then it died of something else.
+"""
+
+from typing import Final, Literal, assert_never
+
+import attrs
+
+from runner.core.compare_times import LEAST_RUNS
+from runner.core.compared import Comparison
+
+GateVerdict = Literal["pass", "regression", "inconclusive", "nothing-measured", "harness-error"]
+
+# The furthest milestone and the end say the same as the rows that they sum up.
+JUDGED: Final = frozenset({"verdict", "milestone", "blocker", "assertion"})
+
+
+@attrs.frozen(kw_only=True)
+class Gate:
+    """The answer for one side against the first.
+
+    Attributes:
+        side: The side's label.
+        verdict: The answer.
+        regressions: What got worse, in words.
+        open_questions: What could not be told.
+        improvements: What got better.
+        new_blockers: Ids of blockers among the regressions, for annotations.
+    """
+
+    side: str
+    verdict: GateVerdict
+    regressions: tuple[str, ...] = ()
+    open_questions: tuple[str, ...] = ()
+    improvements: tuple[str, ...] = ()
+    new_blockers: tuple[str, ...] = ()
+
+
+def gate(comparison: Comparison, side: int = -1) -> Gate:
+    """Judge one side, by its place among the sides, against the first."""
+    side %= len(comparison.sides)
+    reference, candidate = comparison.sides[0], comparison.sides[side]
+    if not candidate.runs and candidate.harness_failed:
+        return Gate(side=candidate.label, verdict="harness-error", open_questions=candidate.left_out)
+    if not candidate.runs or not reference.runs:
+        empty = candidate if not candidate.runs else reference
+        return Gate(side=candidate.label, verdict="nothing-measured", open_questions=empty.left_out)
+    worse: list[str] = []
+    better: list[str] = []
+    open_questions = [f"left out {reason}" for reason in (*reference.left_out, *candidate.left_out)]
+    if not comparison.same_experiment[side]:
+        open_questions.append(f"{candidate.experiment} is not {reference.experiment}: nothing can regress")
+        return Gate(side=candidate.label, verdict="inconclusive", open_questions=tuple(open_questions))
+    new_blockers = []
+    got_further = any(row.marks[side] == "fixed" for row in comparison.milestones)
+    for row in comparison.rows:
+        if row.kind not in JUDGED:
+            continue
+        said = f"{row.kind} {row.id}: {row.states[0]} -> {row.states[side]}".replace("verdict verdict", "verdict")
+        match row.marks[side]:
+            case "broke":
+                worse.append(said)
+            case "appeared":
+                (worse if row.fatal and not got_further else open_questions).append(said)
+            case "fixed":
+                better.append(said)
+            case "flaky":
+                open_questions.append(f"flaky {said}")
+            case "unknown" | "vanished":
+                open_questions.append(said)
+            case "same" | "differs":
+                continue
+            case "slower" | "faster" | "inconclusive" | "not-comparable":
+                raise ValueError(f"{row.kind} {row.id} carries a mark of times: {row.marks[side]}")
+            case _ as mark:
+                assert_never(mark)
+        if row.kind == "blocker" and worse and worse[-1] == said:
+            new_blockers.append(row.id)
+    _judge_times(comparison, side, worse, better, open_questions)
+    verdict: GateVerdict = "regression" if worse else "inconclusive" if open_questions else "pass"
+    return Gate(
+        side=candidate.label,
+        verdict=verdict,
+        regressions=tuple(worse),
+        open_questions=tuple(open_questions),
+        improvements=tuple(better),
+        new_blockers=tuple(new_blockers),
+    )
+
+
+def _judge_times(
+    comparison: Comparison, side: int, worse: list[str], better: list[str], open_questions: list[str]
+) -> None:
+    if not comparison.comparable[side]:
+        return
+    for row in comparison.times:
+        ratio = row.ratios[side]
+        if not row.gated or ratio is None:
+            continue
+        said = f"time to {row.id}: {ratio:.2f} times"
+        if row.marks[side] == "slower":
+            worse.append(said)
+        elif row.marks[side] == "faster":
+            better.append(said)
+        elif row.marks[side] == "inconclusive" and _large_enough_to_ask(comparison, side):
+            open_questions.append(f"{said}, but the runs do not show that it is more than noise")
+
+
+def _large_enough_to_ask(comparison: Comparison, side: int) -> bool:
+    """Whether there were enough runs for times to be a question at all; with one run a side they are none."""
+    return min(len(comparison.sides[0].runs), len(comparison.sides[side].runs)) >= LEAST_RUNS

@@ -1,0 +1,90 @@
+"""Words that several formats share, so that a run is called the same everywhere.
+
+What this module must not do: lay anything out.
+"""
+
+import shlex
+
+from runner.core.compared import Comparison, Row, TimeRow
+from runner.core.gate import Gate
+from runner.core.statistics import Spread
+from runner.model.result import RunResult
+
+GATE_WORDS = {
+    "pass": "no regression",
+    "regression": "regression",
+    "inconclusive": "no regression found, but not everything could be told",
+    "nothing-measured": "nothing was measured, so there is nothing to judge",
+    "harness-error": "the runner itself broke; this says nothing about the workload",
+}
+
+
+def headline(result: RunResult) -> str:
+    """``exp13 fail, as expected``."""
+    expected = "as expected" if result.as_expected else f"not as expected: {'; '.join(result.differences)}"
+    return f"exp{result.experiment.number:02d} {result.verdict}, {expected}"
+
+
+def where(result: RunResult) -> str:
+    """Workload and arena in one line."""
+    arena = result.arena
+    place = " ".join(part for part in (arena.kind, arena.runsc_version, arena.platform) if part)
+    workload = f"{result.workload.kind} {result.workload.version}".strip()
+    return f"{workload} in {place}, mechanism {result.interception.mechanism}"
+
+
+def furthest(result: RunResult) -> str:
+    """The highest milestone reached."""
+    return next((rung.id for rung in reversed(result.milestones) if rung.reached), "none")
+
+
+def gate_line(gate: Gate) -> str:
+    """The gate's answer in one line."""
+    return f"{gate.side}: {GATE_WORDS[gate.verdict]}"
+
+
+def spread_words(spread: Spread | None, unit: str) -> str:
+    """``12.4 s, 11.9 to 13.0 (n=3)``; empty without a sample."""
+    if spread is None:
+        return ""
+    digits = 2 if unit == "s" else 0
+    space = f" {unit}" if unit else ""
+    if spread.n == 1:
+        return f"{spread.median:.{digits}f}{space}"
+    return f"{spread.median:.{digits}f}{space}, {spread.low:.{digits}f} to {spread.high:.{digits}f} (n={spread.n})"
+
+
+def ratio_words(row: TimeRow, side: int) -> str:
+    """``1.25x``, or why there is none."""
+    if row.marks[side] == "not-comparable":
+        return "not comparable"
+    ratio = row.ratios[side]
+    said = f"{ratio:.2f}x" if ratio is not None else ""
+    return f"{said} inconclusive".strip() if row.marks[side] == "inconclusive" else said
+
+
+def transitions(comparison: Comparison) -> tuple[tuple[str, tuple[Row, ...]], ...]:
+    """The rows of outcomes with their headings; assertions that are the same on all sides left out."""
+    changed = tuple(row for row in comparison.assertions if set(row.marks) != {"same"})
+    return (
+        ("Outcome", comparison.outcomes),
+        ("Milestones", comparison.milestones),
+        ("Blockers", comparison.blockers),
+        ("Assertions that differ", changed),
+    )
+
+
+def rerun_command(result: RunResult) -> str:
+    """The command that makes this run again, with everything that was chosen for it."""
+    words = ["python", "-m", "runner", "run", f"exp{result.experiment.number:02d}"]
+    words += ["--workload", result.workload.kind]
+    if result.workload.kind == "replay":
+        words += [word for log in result.workload.command if log != "replay" for word in ("--log", log)]
+    elif result.arena.kind != "host":
+        words += ["--arena", result.arena.kind]
+    words += ["--mechanism", result.interception.mechanism]
+    if result.arena.platform:
+        words += ["--platform", result.arena.platform]
+    left_out = [s.id for s in result.steps if s.outcome == "skipped" and s.reason.endswith("--without")]
+    words += [word for name in left_out for word in ("--without", name)]
+    return shlex.join(words)

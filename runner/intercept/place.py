@@ -1,0 +1,145 @@
+"""From the text of a path in a call to what it means and where it is to go.
+
+The order of tests keeps the common case cheap: a look at the string first; only what could concern the view is resolved
+and checked against the facts. What cannot be told is left alone.
+"""
+
+import os
+import posixpath
+import struct
+
+import attrs
+
+from runner.intercept.calls import AT_FDCWD, AT_SYMLINK_FOLLOW, AT_SYMLINK_NOFOLLOW, O_TMPFILE, Call, PathAt
+from runner.intercept.port import Kernel
+from runner.intercept.resolve import lexically, resolve
+from runner.intercept.rewrite import Placement
+from runner.intercept.rules import Kind, Rules, Screening, Where
+from runner.intercept.world import ThreadEyes, World, link_text
+
+RESOLVE_BENEATH = 0x08
+RESOLVE_IN_ROOT = 0x10
+_OPEN_HOW = struct.Struct("=QQQ")
+_WORD = 0xFFFFFFFF
+_SIGN = 0x80000000
+
+
+@attrs.frozen
+class Place:
+    """What a path of a call turned out to be.
+
+    Attributes:
+        path: Normalised, if it concerns the view; else empty.
+        placement: Where it is to go; None leaves it as it is.
+    """
+
+    path: str = ""
+    placement: Placement | None = None
+
+
+ELSEWHERE = Place()
+
+
+@attrs.frozen
+class Intent:
+    """What the flags of a call say about its path."""
+
+    follows: bool
+    creates: bool
+    resolve: int = 0
+
+
+def signed(value: int) -> int:
+    """A register as the C int that the kernel takes it for."""
+    value &= _WORD
+    return value - _WORD - 1 if value & _SIGN else value
+
+
+@attrs.frozen
+class Placer:
+    """Places paths by one view's rules."""
+
+    kernel: Kernel
+    rules: Rules
+    world: World
+
+    def place(self, tid: int, call: Call, at: PathAt, arguments: tuple[int, ...], text: str) -> Place:
+        """The place of one path of a call."""
+        intent = self._intent(tid, call, at, arguments)
+        if intent is None:
+            return ELSEWHERE
+        eyes = ThreadEyes(self.world, tid)
+        if text.startswith("/"):
+            # Below another root, or an error: not ours to say.
+            if intent.resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT):
+                return ELSEWHERE
+            return self._place(eyes, text, text, "", intent)
+        if intent.resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT) and ".." in text.split("/"):
+            return ELSEWHERE
+        base = eyes.directory(AT_FDCWD if at.dirfd is None else signed(arguments[at.dirfd]))
+        if base is None:
+            return ELSEWHERE
+        return self._place(eyes, posixpath.join(self.rules.virtual(base), text), text, base, intent)
+
+    def _place(self, eyes: ThreadEyes, path: str, text: str, base: str, intent: Intent) -> Place:
+        resolved, plain = self._resolved(eyes, path, intent)
+        if resolved is None or not self.rules.concerns(resolved) or not eyes.sees(resolved):
+            return ELSEWHERE
+        if not self.rules.covers(resolved):
+            return Place(resolved)
+        named_in_layer = self.rules.virtual(base) != base
+        where = self.rules.decide(resolved, self.world, creates=intent.creates, named_in_layer=named_in_layer)
+        if where is Where.AS_NAMED and not plain and self._only_here(path, resolved):
+            where = Where.REAL
+        if where is Where.AS_NAMED or (where is Where.LAYER and named_in_layer and plain):
+            return Place(resolved)
+        if where is Where.LAYER_NEW and not self.world.make_parents(resolved):
+            return Place(resolved)
+        slash = "/" if text.endswith("/") else ""
+        skip = len(text) - len(text.lstrip("/")) if plain and not base else None
+        return Place(resolved, Placement(target=resolved + slash, in_layer=where is not Where.REAL, skip=skip))
+
+    def _resolved(self, eyes: ThreadEyes, path: str, intent: Intent) -> tuple[str | None, bool]:
+        """What an absolute path leads to, None if not to the view; and whether its text says just that."""
+        match self.rules.screen(path, follows=intent.follows, creates=intent.creates):
+            case Screening.NO:
+                return None, False
+            case Screening.LAST if link_text(path) is None:
+                return None, False
+            case Screening.PLAIN:
+                # Links below a tree are rare; what the layer has under this very name needs no walk.
+                plain = lexically(path)
+                if not self.rules.covers(plain) or self.world.in_layer(plain) is Kind.FILE:
+                    return plain, True
+                resolved = resolve(path, eyes, follows=intent.follows)
+                return resolved, resolved == plain
+            case _:
+                pass
+        return resolve(path, eyes, follows=intent.follows), False
+
+    def _only_here(self, path: str, resolved: str) -> bool:
+        """Whether a real file is named by way of a directory that only the layer has, as ``new/../real``."""
+        return self.world.really(path) is Kind.NOTHING and self.world.really(resolved) is not Kind.NOTHING
+
+    def _intent(self, tid: int, call: Call, at: PathAt, arguments: tuple[int, ...]) -> Intent | None:
+        """What the flags say; None if they cannot be read."""
+        follows, creates, special, flags = at.follows, at.creates, 0, 0
+        if call.at_flags is not None:
+            flags = arguments[call.at_flags]
+            if call.name == "linkat":
+                follows = bool(flags & AT_SYMLINK_FOLLOW) and not at.creates
+            elif flags & AT_SYMLINK_NOFOLLOW:
+                follows = False
+        if call.open_how is not None:
+            how = self.kernel.read(tid, arguments[call.open_how], _OPEN_HOW.size)
+            if len(how) < _OPEN_HOW.size:
+                return None
+            flags, _mode, special = _OPEN_HOW.unpack(how)
+        elif call.open_flags is not None:
+            flags = arguments[call.open_flags]
+        else:
+            return Intent(follows, creates)
+        creates = bool(flags & os.O_CREAT) and not flags & O_TMPFILE
+        if flags & os.O_NOFOLLOW or (creates and flags & os.O_EXCL):
+            follows = False
+        return Intent(follows, creates, special)

@@ -1,0 +1,127 @@
+"""What is refused: with a message that says what, where and what to do, the right exit code, and nothing left behind."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from command import ROOT, RUNNER, environment, runner
+
+NOT_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become somebody else")
+
+
+def refusal(done: "subprocess.CompletedProcess[str]") -> str:
+    """The one message; stdout stays empty, and no traceback is shown."""
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (("run", "exp99"), 64, "no experiment 'exp99'; there are: exp13"),
+        (("run",), 64, "Missing argument 'EXP...'"),
+        (("run", "exp13", "--without", "kmgs"), 64, "exp13 has no such step or view part; it has: cgroup-v1"),
+        (("run", "exp13", "--deadline", "0"), 64, "must be above zero"),
+        (("run", "exp13", "--workload", "k8s"), 64, "Invalid value for '--workload'"),
+        (("run", "exp13", "--repeat", "0"), 64, "Invalid value for '--repeat'"),
+        (("run", "exp13", "--workload", "replay"), 64, "--workload replay needs --log FILE"),
+        (("run", "exp13", "--log", "LICENSE"), 64, "--log is only for it"),
+        (("classify", "no-such-file.log"), 3, "cannot read no-such-file.log"),
+        (("nonsense",), 64, "No such command 'nonsense'"),
+    ],
+)
+def test_wrong_words_are_refused_before_anything_starts(words: tuple[str, ...], code: int, says: str) -> None:
+    done = runner(*words)
+    assert (done.returncode, says in refusal(done)) == (code, True), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "mode", "says"),
+    [
+        ("not a program", 0o755, "K3S_BIN="),
+        ("#!/bin/sh\necho hello\n", 0o755, "K3S_BIN="),
+        ("#!/bin/sh\n", 0o644, "K3S_BIN="),
+    ],
+)
+def test_a_k3s_that_is_none_is_named_and_never_silently_replaced(
+    tmp_path: Path, content: str, mode: int, says: str
+) -> None:
+    binary = tmp_path / "k3s"
+    binary.write_text(content)
+    binary.chmod(mode)
+    done = runner("run", "exp13", "--results", str(tmp_path / "results"), K3S_BIN=str(binary))
+    assert done.returncode == 4
+    assert says in refusal(done)
+    assert "unset" in done.stderr
+    assert not (tmp_path / "results").exists()
+
+
+@NOT_ROOT
+def test_not_being_root_is_said_with_what_to_do(tmp_path: Path) -> None:
+    # The checkout and its environment may lie where only root can read, so the identity changes in a running interpreter.
+    program = (
+        "import os, sys; sys.argv[1:] = ['run', 'exp13', '--workload', 'standin', '--results', sys.argv[1]]\n"
+        "import runner.cli, runner.errors, runner.runs, runner.show.progress, runner.show.table, runner.conduct\n"
+        "os.setuid(65534)\n"
+        "runner.cli.main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment(),
+        cwd=ROOT,
+    )
+    assert done.returncode == 4, done.stderr
+    assert "not root" in refusal(done)
+    assert "sudo" in done.stderr
+
+
+def test_no_runsc_no_go_and_no_network_lists_what_was_tried(tmp_path: Path) -> None:
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for name in ("unshare", "mount", "chroot", "cp"):
+        found = shutil.which(name)
+        assert found is not None
+        (tools / name).symlink_to(found)
+    done = runner(
+        "run",
+        "exp13",
+        "--workload",
+        "standin",
+        "--results",
+        str(tmp_path / "results"),
+        PATH=str(tools),
+        XDG_CACHE_HOME=str(tmp_path / "cache"),
+        RUNSC_BIN="",
+        RUNSC_RELEASES_URL="http://127.0.0.1:9/nothing",
+        # A Go that is found all the same cannot fetch anything either.
+        GOPROXY="http://127.0.0.1:9",
+        GOMODCACHE=str(tmp_path / "modules"),
+        GOTOOLCHAIN="local",
+    )
+    assert done.returncode == 4, done.stderr
+    message = refusal(done)
+    assert "official release" in message
+    assert "Go module" in message
+    assert "RUNSC_BIN" in message
+
+
+def test_a_results_directory_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    blocked = tmp_path / "results"
+    blocked.write_text("a file in the way")
+    done = runner("run", "exp13", "--workload", "replay", "--log", __file__, "--results", str(blocked))
+    assert done.returncode == 64 or "choose --results DIR" in done.stderr
+    assert done.returncode != 0
+
+
+def test_an_unknown_option_of_python_m_runner_shows_usage_and_help_works() -> None:
+    assert "Usage:" in runner("--help").stdout
+    assert subprocess.run(
+        [*RUNNER, "run", "--help"], capture_output=True, check=True, env=environment(), cwd=ROOT
+    ).stdout
