@@ -79,3 +79,10 @@ def tests(session: nox.Session) -> None:
     """Every test, real gVisor runs included; what follows -- goes to pytest."""
     install(session, "tests")
     session.run("pytest", *session.posargs)
+
+
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """Interceptor against untraced, strace and PRoot, as ratios, on this host and in gVisor; prints Markdown."""
+    install(session)
+    session.run("python", "-m", "runner.bench", *session.posargs)

@@ -91,7 +91,11 @@ EXPERIMENT = Experiment(
             id="interceptor-net", claim="the interceptor is seen working for net/ipv4", prefix="/proc/sys/net/ipv4"
         ),
         Present(id="kube-apiserver", claim="kube-apiserver started", pattern=r"Running kube-apiserver "),
-        Present(id="kine", claim="kine started", pattern=r"Kine available at "),
+        Present(
+            id="kine",
+            claim="kine (or etcd, where that was chosen) started",
+            pattern=r"Kine available at |ready to serve client requests",
+        ),
         Present(id="kube-proxy", claim="kube-proxy started", pattern=r"Running kube-proxy "),
         Metric(id="api-requests", claim="API requests are handled", metric="api_requests", at_least=1),
         Metric(

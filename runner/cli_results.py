@@ -1,4 +1,4 @@
-"""The commands about results that are there: compare, accept.
+"""The commands about results that are there: compare, accept, report.
 
 What this module must not do: decide. It turns words into calls, prints what they return, and exits with the contract's code.
 """
@@ -125,6 +125,54 @@ def accept(runs: tuple[str, ...], *, last: int, dry_run: bool, results: Path) ->
         click.echo(str(path))
 
 
+@click.command(context_settings=RUN_WORDS)
+@click.argument("runs", metavar="[RUN...]", nargs=-1)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["html", "markdown", "junit", "tap", "github", "csv", "json"]),
+    default="html",
+    show_default=True,
+    help="github: Markdown appended to the job summary.",
+)
+@click.option("--index", is_flag=True, help="The page over all stored runs instead: RESULTS/index.html.")
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), help="File to write instead of the usual place."
+)
+@RESULTS
+def report(runs: tuple[str, ...], *, form: str, index: bool, out: Path | None, results: Path) -> None:
+    """Make a report of RUN: by default one HTML file that needs nothing beside it, report.html in the run's directory.
+
+    The path of what was written, or the text itself, goes to stdout.
+    """
+    from runner.reporting import report_files, text_of, write_index, write_page, write_report  # noqa: PLC0415
+
+    _refuse_options(runs)
+    if index:
+        click.echo(str(write_index(results, out)))
+        return
+    if not runs:
+        raise click.UsageError("name a RUN, or --index")
+    found, problems = report_files(results, runs)
+    for problem in problems:
+        click.echo(f"error: {problem.what}", err=True)
+    if form == "html":
+        if out is not None and len(found) > 1:
+            raise click.UsageError("--out takes one RUN: each page is a file of its own")
+        for path, result in found:
+            click.echo(str(write_page(results, path, result, out)))
+    elif found:
+        text = text_of(form, [result for _, result in found])
+        if form == "github":
+            append_summary(text)
+        if out is not None:
+            click.echo(str(write_report(out, text)))
+        elif form != "github" or not os.environ.get("GITHUB_STEP_SUMMARY"):
+            click.echo(text, nl=False)
+    codes = [ExitCode.NOTHING_RUN if problem.nothing_there else ExitCode.HARNESS for problem in problems]
+    sys.exit(next((code for code in WORST_FIRST if code in codes), ExitCode.AS_EXPECTED))
+
+
 def stdout() -> Console:
     """The console for results; a pipe has no width, and the default of 80 would fold evidence beyond recognition."""
     console = Console(highlight=False)
@@ -189,4 +237,4 @@ def _tell_github(judged: "Sequence[tuple[Comparison, Sequence[Gate]]]") -> None:
                 click.echo(line, err=True)
 
 
-COMMANDS = (compare, accept)
+COMMANDS = (compare, accept, report)

@@ -110,7 +110,7 @@ def _apply(plan: RunPlan, steps: Steps, clock: RunClock, note: Record) -> Applie
             )
         )
     try:
-        view = apply_view(plan)
+        view = apply_view(plan, steps)
     except (ViewError, OSError) as error:
         note(StepDone(at_s=clock.now_s(), id="view", kind="view", outcome="failed", reason=str(error)))
         return None
@@ -200,7 +200,7 @@ def _undo(plan: RunPlan, steps: Steps, clock: RunClock, note: Record) -> None:
     kinds = {step.id: kind_of(step) for step in plan.steps}
     for name, error in steps.undo():
         outcome = "undo-failed" if error else "undone"
-        note(StepDone(at_s=clock.now_s(), id=name, kind=kinds[name], outcome=outcome, reason=error))  # type: ignore[arg-type]
+        note(StepDone(at_s=clock.now_s(), id=name, kind=kinds.get(name, "view"), outcome=outcome, reason=error))  # type: ignore[arg-type]
 
 
 def broken(clock: RunClock, error: BaseException) -> HarnessFailed:

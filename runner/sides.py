@@ -60,7 +60,7 @@ class Sides:
             except StoreError as error:
                 self.problems.append(Problem(what=str(error), nothing_there=False))
         if read:
-            self.found.append(Side(label=label, results=tuple(read)))
+            self.found.append(Side(label=_label(label, read), results=tuple(read)))
 
     def add_baseline(self, results: Path, of: RunResult) -> None:
         """Read the baseline that belongs to a run's experiment and workload."""
@@ -101,3 +101,10 @@ def files_of(results: Path, word: str, *, last: int = 1) -> list[Path]:
         else:
             files.append(resolve_run(results, name))
     return files
+
+
+def _label(word: str, results: Sequence[RunResult]) -> str:
+    """What heads a column: the word itself, unless it says nothing to a reader of the table tomorrow."""
+    if len(results) > 1 or not (word.startswith("-") or word == "latest" or Path(word).exists()):
+        return word
+    return f"exp{results[0].experiment.number:02d}/{results[0].run_id}"

@@ -17,6 +17,8 @@ from pathlib import Path
 
 import attrs
 
+from runner.core.prepare import STATE_DIRECTORIES
+
 # `--overlay2=none` keeps the root 9p: with gVisor's own overlay on top statfs says overlayfs, and that part of the story
 # is not reproduced. `--ignore-cgroups`: the sandbox's own cgroups are mounted by a step, the machine's are not touched.
 # `--net-raw`: iptables needs raw sockets.
@@ -25,21 +27,8 @@ ADDRESS = "192.168.10.2"
 GATEWAY = "192.168.10.1"
 # The original's sandbox called itself so; k3s names its node after it.
 HOSTNAME = "runsc"
-# Nothing of an earlier k3s, containerd or CNI on the machine may leak into a run.
-MASKED = (
-    "/var/lib/rancher",
-    "/var/lib/kubelet",
-    "/var/lib/cni",
-    "/var/lib/containerd",
-    "/var/lib/kubernetes-datastore",
-    "/etc/rancher",
-    "/etc/kubernetes",
-    "/etc/cni",
-    "/opt/cni",
-    "/run",
-    "/var/log/pods",
-    "/var/log/containers",
-)
+# Empty inside, whatever the machine has there.
+MASKED = (*STATE_DIRECTORIES, "/run")
 # Seconds that a stopped run gets to undo and report before its sandbox is killed.
 GRACE_S = 8
 CAPABILITIES = (

@@ -12,6 +12,7 @@ Severity = Literal["critical", "major", "minor"]
 
 FIELD_NOTES: Final = "field notes, quoted"
 ORIGINAL: Final = "original series, quoted"
+UPSTREAM_RUNS: Final = "workload kubernetes, quoted"
 
 
 def _pattern(instance: object, attribute: Any, value: str) -> None:  # noqa: ANN401  attrs' own generic type

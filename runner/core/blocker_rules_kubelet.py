@@ -2,12 +2,28 @@
 
 from typing import Final
 
-from runner.core.blocker_rule import FIELD_NOTES, ORIGINAL, BlockerRule
+from runner.core.blocker_rule import FIELD_NOTES, ORIGINAL, UPSTREAM_RUNS, BlockerRule
 
 _K3S = "https://github.com/k3s-io/k3s"
 _KUBERNETES = "https://github.com/kubernetes/kubernetes"
 
 KUBELET_RULES: Final = (
+    BlockerRule(
+        id="cgroup-v1-refused",
+        component="kubelet",
+        fatal=True,
+        severity="critical",
+        lies_before="node-registered",
+        keys=("cgroup",),
+        pattern=r"kubelet is configured to not run on a host using cgroup v1",
+        symptom="The kubelet of Kubernetes 1.35 or later ends half a second after its start.",
+        cause="From 1.35 on the kubelet's failCgroupV1 is true unless set, and gVisor has cgroup v1 only.",
+        workaround="--kubelet-arg=--fail-cgroupv1=false, which 1.31 to 1.34 take as well. Price: a warning, and none "
+        "of the features that need cgroup v2.",
+        advice="--kubelet-arg=--fail-cgroupv1=false",
+        links=(f"{_KUBERNETES}/pull/134298", "https://github.com/kubernetes/enhancements/issues/5573"),
+        seen_in=(UPSTREAM_RUNS,),
+    ),
     BlockerRule(
         id="dev-kmsg-missing",
         component="kubelet",

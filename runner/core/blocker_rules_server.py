@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from runner.core.blocker_rule import ORIGINAL, BlockerRule
+from runner.core.blocker_rule import ORIGINAL, UPSTREAM_RUNS, BlockerRule
 
 _GVISOR = "https://github.com/google/gvisor"
 _K3S = "https://github.com/k3s-io/k3s"
@@ -11,20 +11,21 @@ _KUBERNETES = "https://github.com/kubernetes/kubernetes"
 SERVER_RULES: Final = (
     BlockerRule(
         id="cgroup-mountpoint-missing",
-        component="k3s agent",
+        component="k3s agent, kubelet",
         fatal=True,
         severity="critical",
         lies_before="node-registered",
-        keys=("mountpoint",),
-        pattern=r"cgroups: cgroup mountpoint does not exist",
-        symptom="k3s ends within a second of its start, after it made its certificates.",
+        keys=("mountpoint", "mounts"),
+        pattern=r"cgroups: cgroup mountpoint does not exist|failed to find cgroup mounts\b",
+        symptom="k3s ends within a second of its start, after it made its certificates; the upstream kubelet ends a "
+        "second after its own.",
         cause="Nothing of type cgroup is mounted. `runsc do` mounts no cgroup file systems, and its --cgroupfs flag "
         "no longer does anything.",
         workaround="Mount a tmpfs on /sys/fs/cgroup and the cgroup v1 hierarchies cpu, cpuacct, cpuset, devices, job, "
         "memory and pids on it.",
         advice="mount the cgroup v1 hierarchies below /sys/fs/cgroup",
         links=(f"{_GVISOR}/issues/13007",),
-        seen_in=("bare",),
+        seen_in=("bare", UPSTREAM_RUNS),
     ),
     BlockerRule(
         id="host-local-not-found",

@@ -6,6 +6,7 @@ Nothing is touched here: a plan that comes out can be printed, compared and stor
 import attrs
 
 from runner.model.experiment import (
+    AnyStep,
     ArenaKind,
     CniPlugin,
     Environment,
@@ -13,6 +14,7 @@ from runner.model.experiment import (
     Experiment,
     Mechanism,
     Step,
+    TmpfsMount,
     WorkloadFlag,
     WorkloadKind,
 )
@@ -21,6 +23,28 @@ from runner.model.view import View
 
 # `--without view` means every part of the view: the experiment as if nobody had faked a file.
 WHOLE_VIEW = "view"
+
+# Where k3s, the kubelet, containerd and CNI keep what they did before. A sandbox of ours starts with all of it empty; where
+# the arena is somebody else's, an empty tmpfs lies over each for the time of a run.
+STATE_DIRECTORIES = (
+    "/var/lib/rancher",
+    "/var/lib/kubelet",
+    "/var/lib/cni",
+    "/var/lib/containerd",
+    "/etc/rancher",
+    "/etc/cni",
+    "/opt/cni",
+    "/var/log/pods",
+    "/var/log/containers",
+)
+FRESH_STATE = tuple(
+    TmpfsMount(
+        id=f"fresh{directory.replace('/', '-')}",
+        target=directory,
+        reason="nothing of an earlier run may show in this one, and nothing of this one stays",
+    )
+    for directory in STATE_DIRECTORIES
+)
 
 
 class PlanError(ValueError):
@@ -73,7 +97,7 @@ def prepare(
         skipped += [SkippedStep(id=part, kind="view", reason="mechanism none applies no view") for part in view.parts]
         dropped_parts = set(experiment.view.parts)
         view = View()
-    steps = []
+    steps: list[AnyStep] = list(FRESH_STATE) if arena == "here" else []
     argv = list(command)
     for step in experiment.steps:
         if step.id in left_out:

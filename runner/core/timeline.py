@@ -8,8 +8,7 @@ from collections.abc import Iterable
 
 import attrs
 
-from runner.model.events import ArenaReady, InterceptionCounted, LineSeen, PathRedirected, RunFinished, StepDone
-from runner.model.events import AnyEvent as Event
+from runner.model.events import AnyEvent, InterceptionCounted, LineSeen, PathRedirected, RunFinished, StepDone
 
 SLICES = 120
 
@@ -37,7 +36,7 @@ class Timeline:
     redirects: tuple[tuple[float, str], ...]
 
 
-def timeline(events: Iterable[Event]) -> Timeline | None:
+def timeline(events: Iterable[AnyEvent]) -> Timeline | None:
     """Fold events; None when there are none."""
     steps: list[tuple[float, str, str]] = []
     lines: dict[str, list[float]] = {}
@@ -56,8 +55,6 @@ def timeline(events: Iterable[Event]) -> Timeline | None:
                 counted.append((event.at_s, sum(event.stops.values())))
             case PathRedirected():
                 redirects.append((event.at_s, event.path))
-            case ArenaReady():
-                pass
             case _:
                 pass
         at.append(event.at_s)

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import attrs
 
-from runner.host import mounts
+from runner.host.steps import Steps
 from runner.intercept.mount_plan import mount_plan
 from runner.intercept.mounts import apply_mounts, look
 from runner.intercept.plan import LaunchPlan, to_json
 from runner.intercept.view_layer import ViewError, check_view, materialise, view_kinds
 from runner.model.events import StepOutcome
-from runner.model.experiment import BindMount, CniPlugin, Symlink, WriteFile
+from runner.model.experiment import BindMount, CniPlugin, Symlink, TmpfsMount, WriteFile
 from runner.model.plan import RunPlan
 from runner.model.view import ViewFile
 
@@ -21,6 +21,9 @@ __all__ = ["AppliedPart", "AppliedView", "ViewError", "apply_view"]
 # A tmpfs of the run's own private mount namespace: gVisor's overlay takes nothing else as upper layer, and it goes away
 # with the run.
 SCRATCH = Path("/run/k3s-in-gvisor")
+SCRATCH_MOUNT = TmpfsMount(
+    id="view-layer", target=str(SCRATCH), reason="holds the view's files and the workload's links"
+)
 
 
 @attrs.frozen(kw_only=True)
@@ -46,15 +49,18 @@ class AppliedView:
     parts: tuple[AppliedPart, ...]
 
 
-def apply_view(plan: RunPlan) -> AppliedView:
+def apply_view(plan: RunPlan, steps: Steps) -> AppliedView:
     """Apply the plan's view and compose the launcher's plan.
+
+    Args:
+        plan: What to do.
+        steps: Remembers how to undo what is done here.
 
     Raises:
         ViewError: The view cannot be applied here; nothing was started.
         OSError: The sandbox refuses a mount or a file.
     """
-    SCRATCH.mkdir(parents=True, exist_ok=True)
-    mounts.mount("tmpfs", str(SCRATCH), "tmpfs", data="mode=755")
+    steps.apply(SCRATCH_MOUNT)
     layer = str(SCRATCH / "layer")
     not_applicable: dict[str, str] = {}
     if plan.mechanism == "mount":

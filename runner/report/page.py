@@ -22,7 +22,13 @@ from runner.report.evidence import Evidence
 from runner.report.svg import ladder_svg, timeline_svg
 
 HISTORY: Final = 60
-WORDS: Final = {"pass": "passed", "fail": "failed", "inconclusive": "inconclusive", "error": "broke", "skipped": "skipped"}
+WORDS: Final = {
+    "pass": "passed",
+    "fail": "failed",
+    "inconclusive": "inconclusive",
+    "error": "broke",
+    "skipped": "skipped",
+}
 
 
 @cache
@@ -45,20 +51,24 @@ def run_page(result: RunResult, evidence: Evidence) -> str:
     """The report of one run."""
     started_s = next((rung.at_s for rung in result.milestones if rung.id == "workload-started"), None)
     picture = timeline_svg(result, evidence.timeline) if evidence.timeline else ""
-    return _environment().get_template("run.html.j2").render(
-        style=_asset("style.css"),
-        script=_asset("zoom.js"),
-        result=result,
-        rules=RULES,
-        started_s=started_s,
-        headline=headline(result),
-        where=where(result),
-        furthest=furthest(result),
-        verdict_word=WORDS[result.verdict],
-        rerun=rerun_command(result),
-        timeline=Markup(picture),  # noqa: S704  made by us, texts in it are escaped there
-        excerpts=evidence.excerpts,
-        missing=evidence.missing,
+    return (
+        _environment()
+        .get_template("run.html.j2")
+        .render(
+            style=_asset("style.css"),
+            script=_asset("zoom.js"),
+            result=result,
+            rules=RULES,
+            started_s=started_s,
+            headline=headline(result),
+            where=where(result),
+            furthest=furthest(result),
+            verdict_word=WORDS[result.verdict],
+            rerun=rerun_command(result),
+            timeline=Markup(picture),  # noqa: S704  made by us, texts in it are escaped there
+            excerpts=evidence.excerpts,
+            missing=evidence.missing,
+        )
     )
 
 
@@ -90,12 +100,16 @@ def index_page(runs: Sequence[Summary], baselines: Sequence[Summary], declared: 
         for name in names
         for run in _shown_on_the_ladder(by_experiment.get(name, []), [r for r in baselines if r.experiment == name])
     ]
-    return _environment().get_template("index.html.j2").render(
-        style=_asset("style.css"),
-        rows=rows,
-        total=len(runs),
-        broken=[run for run in runs if run.problem],
-        ladder=Markup(ladder_svg(ladder)) if ladder else "",  # noqa: S704  made by us, texts in it are escaped there
+    return (
+        _environment()
+        .get_template("index.html.j2")
+        .render(
+            style=_asset("style.css"),
+            rows=rows,
+            total=len(runs),
+            broken=[run for run in runs if run.problem],
+            ladder=Markup(ladder_svg(ladder)) if ladder else "",  # noqa: S704  made by us, texts in it are escaped there
+        )
     )
 
 

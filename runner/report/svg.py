@@ -75,7 +75,9 @@ def timeline_svg(result: RunResult, timeline: Timeline) -> str:
         canvas.label(rung.id, "" if rung.reached else "faint")
         canvas.line()
         if rung.at_s is not None:
-            canvas.dot(rung.at_s, "reached", f"{rung.id}: {rung.at_s - started_s:.2f} s after the start, {rung.witness}")
+            canvas.dot(
+                rung.at_s, "reached", f"{rung.id}: {rung.at_s - started_s:.2f} s after the start, {rung.witness}"
+            )
         else:
             canvas.parts.append(f'<text x="{LABEL + 4}" y="{canvas.y + 13:.0f}" class="note">not reached</text>')
         canvas.y += ROW
@@ -92,12 +94,18 @@ def timeline_svg(result: RunResult, timeline: Timeline) -> str:
     if timeline.steps or timeline.redirects:
         canvas.y += 6
         canvas.heading("Workarounds")
-        _dots(canvas, "steps", [(at, f"{name}: {how}", "failed" if how == "failed" else "step") for at, name, how in timeline.steps])
+        _dots(
+            canvas,
+            "steps",
+            [(at, f"{name}: {how}", "failed" if how == "failed" else "step") for at, name, how in timeline.steps],
+        )
         _dots(canvas, "redirects", [(at, path, "redirect") for at, path in timeline.redirects])
-    for source, bins in sorted(timeline.lines.items()):
+    for source, bins in sorted(timeline.lines.items(), key=lambda item: (item[0] != "workload", item[0])):
         _bars(canvas, timeline, f"{source}.log", "lines a second", [n / timeline.slice_s for n in bins], "lines")
     if timeline.stops:
-        _bars(canvas, timeline, "interceptor", "stops a second", [n / timeline.slice_s for n in timeline.stops], "stops")
+        _bars(
+            canvas, timeline, "interceptor", "stops a second", [n / timeline.slice_s for n in timeline.stops], "stops"
+        )
     height = canvas.y + 24
     grid = _axis(canvas, started_s, height)
     return (
@@ -148,7 +156,8 @@ def _axis(canvas: _Canvas, zero_s: float, height: float) -> str:
             continue
         ticks.append(
             f'<g class="tick" data-t="{at_s:.3f}" transform="translate({canvas.x(at_s):.1f} 0)">'
-            f'<line y1="4" y2="{height - 18:.0f}"/><text y="{height - 5:.0f}" text-anchor="middle">{number * step:g} s</text></g>'
+            f'<line y1="4" y2="{height - 18:.0f}"/>'
+            f'<text y="{height - 5:.0f}" text-anchor="middle">{number * step:g} s</text></g>'
         )
     return f'<g class="axis" data-height="{height:.0f}">{"".join(ticks)}</g>'
 
@@ -174,13 +183,13 @@ def ladder_svg(rows: Sequence[tuple[str, Summary]]) -> str:
         y = top + 26 * number
         short = label if len(label) <= CHARACTERS else label[: CHARACTERS - 1] + "…"
         parts.append(f'<text x="{left - 12}" y="{y + 15}" text-anchor="end" class="label">{escape(short)}</text>')
-        for index, (name, following) in enumerate(pairwise([*MILESTONES, ""])):
-            reached = name in run.milestones
+        for index, (rung, following) in enumerate(pairwise((*MILESTONES, ""))):
+            reached = rung in run.milestones
             css = "reached" if reached else "faintbox"
             x = left + step * index
             parts.append(
                 f'<rect x="{x + 2}" y="{y + 3}" width="{step - 4}" height="16" rx="3" class="{css}">'
-                f"<title>{escape(label)}: {name} {'reached' if reached else 'not reached'}</title></rect>"
+                f"<title>{escape(label)}: {rung} {'reached' if reached else 'not reached'}</title></rect>"
             )
             if reached and following in run.milestones:
                 parts.append(f'<rect x="{x + step - 2}" y="{y + 9}" width="4" height="4" class="reached"/>')

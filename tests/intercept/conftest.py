@@ -51,4 +51,4 @@ def world(tmp_path: Path) -> Iterator[World]:
     """A tree with real files, a view on it, and an empty layer."""
     made = make_world(tmp_path / "world")
     yield made
-    shutil.rmtree(made.layer, ignore_errors=True)
+    made.remove()

@@ -41,6 +41,11 @@ class World:
     def single(self) -> Path:
         return self.base / "single.conf"
 
+    def remove(self) -> None:
+        """Nothing is left of it."""
+        shutil.rmtree(self.base)
+        shutil.rmtree(self.layer, ignore_errors=True)
+
 
 def make_world(base: Path, statfs: tuple[StatfsSpoof, ...] = ()) -> World:
     """Real files below ``base``, nothing applied yet."""

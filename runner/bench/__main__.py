@@ -1,0 +1,96 @@
+"""``python -m runner.bench``: the whole table, on this host and in gVisor.
+
+Prints Markdown on stdout, for the docs; what was measured on stands above each table. Needs gcc; strace and proot take part
+where they are installed.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any
+
+import trio
+
+from runner.arena.gvisor import SOURCE, paths_of_this_program, refused_because, sandbox_command
+from runner.supply.cache import Cache
+from runner.supply.runsc import find_runsc
+
+ROUNDS = 5
+
+
+def main() -> int:
+    """Compile, measure, print."""
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS
+    if shutil.which("gcc") is None:
+        sys.stderr.write("gcc is not installed; the benchmark's program is compiled with it: apt-get install gcc\n")
+        return 4
+    work = Cache.of_user().root / "bench"
+    work.mkdir(parents=True, exist_ok=True)
+    micro = work / "micro"
+    with as_file(files("runner.bench") / "micro.c") as source:
+        subprocess.run(["gcc", "-O2", "-static", "-o", str(micro), str(source)], check=True)
+    inside = (sys.executable, "-m", "runner.bench.measure", str(micro), str(rounds))
+    _table("Linux host", json.loads(_output(inside)))
+    reason = refused_because()
+    if reason:
+        sys.stderr.write(f"no figures in gVisor: {reason}\n")
+        return 4
+    runsc = trio.run(find_runsc, lambda text, _fraction: sys.stderr.write(f"{text}\n") and None)
+    sandbox = sandbox_command(
+        runsc=runsc.path,
+        platform="",
+        layer=None,
+        work=_sandbox_directory(),
+        inside=inside,
+        shown=(*paths_of_this_program(), micro),
+    )
+    _table(f"gVisor {runsc.version}", json.loads(_output(sandbox.argv, dict(sandbox.env))))
+    return 0
+
+
+def _sandbox_directory() -> Path:
+    directory = Cache.of_user().root / "sandbox"
+    directory.mkdir(parents=True, exist_ok=True)
+    return directory
+
+
+def _output(argv: tuple[str, ...], env: dict[str, str] | None = None) -> str:
+    # The sandbox's script takes the end of its input for the end of the run, so the input stays open.
+    process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env, cwd=SOURCE)
+    assert process.stdout is not None  # noqa: S101  asked for above
+    text = process.stdout.read()
+    if process.wait() != 0:
+        raise SystemExit(f"{argv[0]} ended with {process.returncode}")
+    return text
+
+
+def _table(title: str, found: dict[str, Any]) -> None:
+    names: list[str] = []
+    for row in found["median_ns"].values():
+        names += [name for name in row if name not in names]
+    out = [
+        f"### {title}: kernel {found['kernel']}, {found['cpus']} processors, medians of {found['rounds']} interleaved rounds"
+    ]
+    out += ["", "| case | " + " | ".join(names) + " |", "|---|" + "---|" * len(names)]
+    for case, row in found["median_ns"].items():
+        base = row["untraced"]
+        cells = [
+            f"{_time(row[name])} ({row[name] / base:.2f})" if name in row else "does not redirect" for name in names
+        ]
+        out.append(f"| {case} | " + " | ".join(cells) + " |")
+    sys.stdout.write("\n".join([*out, "", ""]))
+    sys.stdout.flush()
+
+
+def _time(ns: float) -> str:
+    for unit, size in (("s", 1e9), ("ms", 1e6)):
+        if ns >= size:
+            return f"{ns / size:.2f} {unit}"
+    return f"{ns / 1e3:.2f} µs"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,115 @@
+"""What tracers get wrong: signals, threads, new programs, other roots. Each program checks itself."""
+
+import pytest
+
+from launcher_driver import run
+from runner.model.view import StatfsSpoof
+
+from launcher_driver import make_world
+
+pytestmark = pytest.mark.ptrace
+TRACING = pytest.mark.parametrize("mechanism", ["seccomp", "syscall"])
+
+
+@pytest.fixture
+def manners(build, world):
+    """Runs one subcommand on the redirected file."""
+    program = build.c("manners", static=True)
+
+    def go(mechanism, what, *arguments, path="only/new", **options):
+        outcome = run(world, mechanism, [program, what, str(world.tree / path), *map(str, arguments)], **options)
+        assert outcome.code == 0, outcome
+        return outcome
+
+    return go
+
+
+@TRACING
+def test_a_storm_of_signals_and_stops_spoils_no_open(manners, mechanism):
+    outcome = manners(mechanism, "storm", 300)
+    assert outcome.output == "wrong=0 enough=1 caught=1\n"
+    assert outcome.report.stops["signal"] > 100
+
+
+@TRACING
+def test_threads_are_born_and_die_in_any_order_of_reports(manners, mechanism):
+    assert manners(mechanism, "births", 1000).output == "wrong=0 done=1000\n"
+
+
+@TRACING
+def test_a_program_replaced_from_another_thread_is_followed(manners, mechanism):
+    assert manners(mechanism, "execthread", 1).output == "after: plain=1 odd=1\n"
+
+
+@TRACING
+def test_a_blocked_open_is_restarted_and_keeps_its_registers(manners, mechanism):
+    assert manners(mechanism, "fifo", path="only/fifo").output == "through\nkept=1 interrupted=1\n"
+
+
+@TRACING
+def test_the_tracers_own_signals_belong_to_the_program(manners, mechanism):
+    assert manners(mechanism, "signals").output == (
+        "caught 5\ncaught 5\nstopped=1 by 19\ncaught 18\ncode=7\nSIGPIPE default=1 blocked=0\n"
+    )
+
+
+@TRACING
+def test_children_by_fork_and_vfork_find_scratch_memory_of_their_own(manners, mechanism):
+    assert manners(mechanism, "forks", 60).output == "good=60\n"
+
+
+@TRACING
+def test_a_program_that_closes_everything_is_still_redirected(manners, mechanism):
+    assert manners(mechanism, "closed").output == "plain=1 odd=1 stat=0\n"
+
+
+@TRACING
+def test_another_root_is_left_alone(manners, world, mechanism):
+    root = world.base / "root"
+    inside = root / str(world.tree / "only").lstrip("/")
+    inside.mkdir(parents=True)
+    (inside / "new").write_text("of the other root\n")
+    (root / "proc").mkdir()
+    outcome = manners(mechanism, "chroot", root)
+    assert outcome.output == "in another root: of the other root\n"
+    assert outcome.report.redirects_by_path == {}
+
+
+@TRACING
+def test_calls_of_other_kinds_are_harmless(manners, mechanism):
+    first, second = manners(mechanism, "interrupt80").output.splitlines()
+    assert first == "getpid by int 0x80: 1"
+    # With the filter x32 calls do not exist; without it the kernel decides.
+    assert second == "x32 openat: ENOSYS"
+
+
+def test_a_miss_costs_exactly_one_stop_and_other_calls_none(manners, world):
+    few = manners("seccomp", "opens", 10, path="real").report.stops
+    many = manners("seccomp", "opens", 510, path="real").report.stops
+    assert many["seccomp"] - few["seccomp"] == 500
+    assert {kind: many[kind] for kind in many if kind != "seccomp"} == {kind: few[kind] for kind in few if kind != "seccomp"}
+
+
+def test_a_hit_costs_one_seccomp_stop_and_one_or_two_more(manners):
+    few = manners("seccomp", "opens", 10)
+    many = manners("seccomp", "opens", 510)
+    stops = {kind: many.report.stops[kind] - few.report.stops.get(kind, 0) for kind in ("seccomp", "syscall")}
+    assert stops["seccomp"] == 500
+    assert stops["syscall"] in (500, 1000)
+
+
+@TRACING
+def test_statfs_shows_the_other_type_by_path_and_by_descriptor(build, tmp_path, mechanism):
+    program = build.c("manners", static=True)
+    plain = make_world(tmp_path / "plain")
+    real = run(plain, mechanism, [program, "type", str(plain.tree / "real")]).output
+    plain.remove()
+    kind = int(real.split()[0].rpartition(":")[2], 16)
+    world = make_world(tmp_path / "world", statfs=(StatfsSpoof(real_type=kind, shown_type=0xEF5300, part="test"),))
+    try:
+        shown = run(world, mechanism, [program, "type", str(world.tree / "real")]).output
+    finally:
+        world.remove()
+    assert f":{kind:x} " in real
+    assert shown == real.replace(f":{kind:x}", ":ef5300")
+    assert "bad=-1:EFAULT" in shown
