@@ -6,6 +6,7 @@ from runner.model.experiment import (
     BindMount,
     CgroupMount,
     CniPlugin,
+    Environment,
     Link,
     MountPropagation,
     Symlink,
@@ -35,6 +36,23 @@ KMSG = BindMount(
 RSHARED = MountPropagation(
     id="rshared",
     reason="volumes with mount propagation want a shared root; the original ran this in a namespace that died at once",
+)
+
+DISABLE_AGENT = WorkloadFlag(
+    id="disable-agent",
+    flags=("--disable-agent",),
+    reason="only the control plane runs: no kubelet, kube-proxy or container runtime",
+    workloads=K3S_ALONE,
+)
+
+CNI_PLUGINS_ON_PATH = Environment(
+    id="cni-path",
+    name="PATH",
+    value="/usr/lib/cni",
+    prepend=True,
+    reason="k3s looks host-local up on PATH; a lone k3s binary brings none, the distribution's package does",
+    holds_back=("host-local-not-found",),
+    workloads=K3S_ALONE,
 )
 
 HOST_LOCAL_STUB = CniPlugin(
@@ -152,10 +170,12 @@ def _files(table: dict[str, tuple[str, str]], part: str) -> tuple[ViewFile, ...]
     )
 
 
+KUBELET_SYSCTLS = _files(_KUBELET_WANTS, "sysctl-kubelet")
+
 PROC_SYS = View(
     trees=(ViewTree(prefix="/proc/sys", part="sysctl-tree"),),
     files=(
-        *_files(_KUBELET_WANTS, "sysctl-kubelet"),
+        *KUBELET_SYSCTLS,
         *_files(_KUBE_PROXY_WANTS | _K3S_SETS | _NET_WITHOUT_A_READER, "sysctl-net"),
         *_files(_KERNEL_WITHOUT_A_READER, "sysctl-extra"),
     ),
@@ -180,5 +200,12 @@ CPUACCT_PERCPU_INTO_NOTHING = ViewFile(
     content=None,
     reason="cAdvisor's root cgroup statistics fail for want of it. The original redirected it to a file it never made, so"
     " nothing came of it",
+    part="cpuacct-percpu",
+)
+
+CPUACCT_PERCPU = ViewFile(
+    path="/sys/fs/cgroup/cpuacct/cpuacct.usage_percpu",
+    content="0\n",
+    reason="cAdvisor's root cgroup statistics fail for want of it; with a file in place, whatever it says, they are there",
     part="cpuacct-percpu",
 )

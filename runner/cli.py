@@ -64,7 +64,12 @@ def show(exp: str) -> None:
 
 @cli.command()
 @click.argument("exps", metavar="EXP...", nargs=-1, required=True)
-@click.option("--workload", type=click.Choice(["auto", "k3s", "kubernetes", "standin", "replay"]), default="auto", show_default=True)
+@click.option(
+    "--workload",
+    type=click.Choice(["auto", "k3s", "kubernetes", "standin", "replay"]),
+    default="auto",
+    show_default=True,
+)
 @click.option("--arena", type=click.Choice(["auto", "gvisor", "here"]), default="auto", show_default=True)
 @click.option(
     "--mechanism", type=click.Choice(["mount", "seccomp", "syscall", "none"]), help="Instead of the experiment's own."
@@ -75,6 +80,9 @@ def show(exp: str) -> None:
     default="systrap",
     show_default=True,
     help="gVisor's.",
+)
+@click.option(
+    "--network", type=click.Choice(["", "sandbox", "host"]), default="", help="gVisor's; 'host' for a runsc of 2022."
 )
 @click.option(
     "--without", multiple=True, metavar="STEP", help="Leave a step or view part out; 'view' is the whole view."

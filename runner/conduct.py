@@ -22,6 +22,7 @@ from runner.core.lines import LineSplitter
 from runner.core.outcome import RunIdentity, outcome
 from runner.host.clock import RunClock
 from runner.host.store import RunDirectory, StoreError, new_run_id
+from runner.log import log
 from runner.model.events import AnyEvent, HarnessFailed, Interrupted, LineSeen, RunFinished, WorkloadStarted
 from runner.model.plan import RunPlan
 from runner.model.result import ArenaInfo, RunResult, WorkloadInfo
@@ -79,9 +80,11 @@ async def conduct(
     directory = RunDirectory(results, plan.experiment.name, identity.run_id)
     run = _Run(plan, identity, directory, RunClock(began), watcher)
     run.write()
+    log().info("run.started", run_id=identity.run_id, experiment=plan.experiment.name, directory=str(directory.path))
     try:
         async with trio.open_nursery() as nursery:
             process = _start(inside)
+            log().debug("arena.started", pid=process.pid, command=inside.argv[0])
             nursery.start_soon(_interrupt_on_signal, process, run)
             try:
                 await _follow(process, run)

@@ -15,6 +15,7 @@ from runner.arena.gvisor import SOURCE, paths_of_this_program, refused_because, 
 from runner.conduct import Inside, Watcher, conduct, inner_command
 from runner.core.prepare import prepare
 from runner.host.arena_facts import inside_gvisor
+from runner.log import log
 from runner.model.experiment import ArenaKind, Experiment, Mechanism
 from runner.model.plan import RunPlan
 from runner.model.result import ArenaInfo, RunResult, WorkloadInfo
@@ -41,6 +42,7 @@ class RunOptions:
     deadline_s: float | None = None
     keep: bool = False
     platform: str = ""
+    network: str = ""
     results: Path
 
 
@@ -83,6 +85,10 @@ async def run_experiment(
     _refuse_early(kind)
     workload = await choose_workload(options.workload, progress)
     ground = await _ground(kind, workload, progress)
+    log().info("workload.chosen", kind=workload.kind, version=workload.version, reason=workload.reason)
+    if ground.runsc is not None:
+        for attempt in ground.runsc.attempts:
+            log().debug("runsc.looked", source=attempt.source, outcome=attempt.outcome, detail=attempt.detail)
     progress(f"workload {workload.kind} {workload.version}: {workload.reason}", None)
     plan = prepare(
         experiment,
@@ -151,6 +157,7 @@ def _inside(plan: RunPlan, ground: _Ground, workload: Workload, options: RunOpti
     sandbox = sandbox_command(
         runsc=ground.runsc.path,
         platform=options.platform,
+        network=options.network,
         layer=ground.layer.path if ground.layer else None,
         work=work,
         inside=command,

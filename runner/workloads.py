@@ -57,7 +57,8 @@ async def choose_workload(wanted: str, progress: Progress) -> Workload:
     if wanted == "standin":
         return _standin("asked for by --workload standin")
     if wanted == "kubernetes":
-        built = await find_kubernetes(progress)
+        # Asked for by name: a failure of a moment ago is no reason not to try.
+        built = await find_kubernetes(progress, refresh=True)
         if isinstance(built, Absent):
             raise WorkloadError(
                 f"no Kubernetes to be had ({built.reason}); mend one of these, or choose --workload standin"

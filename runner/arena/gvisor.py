@@ -57,6 +57,7 @@ def sandbox_command(
     work: Path,
     inside: tuple[str, ...],
     shown: tuple[Path, ...],
+    network: str = "",
     tmpfs_mib: int = 8192,
 ) -> SandboxCommand:
     """Compose the command; starts nothing.
@@ -68,9 +69,11 @@ def sandbox_command(
         work: An empty directory of this run; inside the run's own namespace it becomes a tmpfs.
         inside: Command to run in the sandbox.
         shown: Paths that must be seen inside; those on another filesystem than the root are bound read-only.
+        network: ``host`` lets the sandbox use the run's own network namespace without a stack of its own, for a runsc whose
+            stack cannot be set up on this kernel (2022); there are no raw sockets then. Empty: gVisor's stack.
         tmpfs_mib: Most that a run may write, in MiB of memory.
     """
-    platform_flag = (f"--platform={platform}",) if platform else ()
+    chosen = ((f"--platform={platform}",) if platform else ()) + ((f"--network={network}",) if network else ())
     script = files("runner.arena").joinpath("gvisor.sh").read_text()
     unshare = ("unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--propagation", "private")
     return SandboxCommand(
@@ -84,7 +87,7 @@ def sandbox_command(
             str(layer) if layer else "",
             str(runsc),
             *RUNSC_FLAGS,
-            *platform_flag,
+            *chosen,
         ),
         env={
             "PATH": os.environ.get("PATH", PATH),
@@ -109,7 +112,7 @@ def refused_because() -> str:
     """Why this machine cannot make a sandbox; empty when nothing speaks against it."""
     if os.geteuid() != 0:
         return "not root: the sandbox needs namespaces and mounts of its own; run it as root (sudo -E nox -s exp13)"
-    missing = [tool for tool in ("unshare", "mount", "chroot", "cp") if shutil.which(tool) is None]
+    missing = [tool for tool in ("unshare", "nsenter", "mount", "chroot", "cp") if shutil.which(tool) is None]
     if missing:
         return f"{', '.join(missing)} not found on PATH; install util-linux and coreutils"
     return ""
@@ -151,7 +154,7 @@ def _bundle(root: Path, inside: tuple[str, ...], bound: tuple[Path, ...]) -> dic
                 {"type": "ipc"},
                 {"type": "uts"},
                 {"type": "mount"},
-                {"type": "network", "path": "/proc/self/ns/net"},
+                {"type": "network", "path": str(root.parent / "net")},
             ]
         },
     }

@@ -18,7 +18,10 @@ for masked in $MASKED; do
 done
 printf '%s' "$BUNDLE" > "$work/bundle/config.json"
 printf '127.0.0.1 localhost\n::1 localhost\n%s %s\n' "$ADDRESS" "$HOSTNAME" > "$work/root/etc/hosts"
-ip() { chroot "$work/root" ip "$@"; }
+# The sandbox gets a network namespace other than its starter's: gVisor of 2022 refuses to take over the starter's own.
+touch "$work/net"
+unshare --net="$work/net" true
+ip() { nsenter --net="$work/net" chroot "$work/root" ip "$@"; }
 ip link set lo up
 # A pair of which one end has the address and the other end nothing: k3s wants an address and a default route, and no
 # packet of a run may ever leave it.

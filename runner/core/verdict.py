@@ -111,6 +111,9 @@ def differences(
 ) -> tuple[str, ...]:
     """What is not as the plan expects, in words; empty means as expected."""
     expected = plan.expected
+    if verdict == "error":
+        # Nothing else was measured as it should have been, so nothing else is worth naming.
+        return tuple(ledger.harness_errors) or ("no end of the run was recorded",)
     found: list[str] = []
     if verdict != expected.verdict:
         found.append(f"verdict {verdict}, expected {expected.verdict}")

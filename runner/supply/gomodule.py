@@ -36,6 +36,7 @@ class Recipe:
 
     Attributes:
         name: ``NAME-VERSION``: the module's directory below ``modules``, and part of the cache key.
+        version: What the programs must say of themselves, without the leading ``v``.
         programs: What is built; of several, each is named after its package.
         toolchain: The oldest Go that compiles it, fetched where the installed one is older.
         stamps: Linker variables that make the programs report their true version.
@@ -44,6 +45,7 @@ class Recipe:
     """
 
     name: str
+    version: str
     programs: tuple[Program, ...]
     toolchain: str
     stamps: Mapping[str, str]
@@ -51,13 +53,41 @@ class Recipe:
     takes: str
 
 
+@attrs.frozen(kw_only=True)
+class Go:
+    """A go command that can build a recipe, with the GOTOOLCHAIN to do it with."""
+
+    command: Path
+    toolchain: str
+
+
+async def go_for(recipe: Recipe, environ: Mapping[str, str]) -> Go:
+    """Find out whether a recipe can be built here, without building anything.
+
+    Raises:
+        BuildError: No Go, or the wrong Go.
+    """
+    command = find_go(environ)
+    if command is None:
+        raise BuildError("there is no go command on PATH; install Go (https://go.dev/dl/)")
+    installed = await installed_go(command, environ)
+    return Go(command=command, toolchain=choose_local_or(recipe.toolchain, installed, recipe.name))
+
+
 async def build(
-    recipe: Recipe, *, into: Path, environ: Mapping[str, str], progress: Progress, keep_open: Sequence[int] = ()
+    recipe: Recipe,
+    go: Go,
+    *,
+    into: Path,
+    environ: Mapping[str, str],
+    progress: Progress,
+    keep_open: Sequence[int] = (),
 ) -> tuple[Path, ...]:
     """Build a recipe's programs into a directory.
 
     Args:
         recipe: What to build.
+        go: What with.
         into: Existing directory; a directory ``source`` in it is made and removed again.
         environ: Environment; Go's own variables in it (GOPROXY, GOFLAGS, ...) hold.
         progress: Told what is compiled.
@@ -67,19 +97,15 @@ async def build(
         The executables, in the recipe's order, not yet run.
 
     Raises:
-        BuildError: No Go, the wrong Go, no module proxy, no space, or it does not compile.
+        BuildError: No module proxy, no space, or it does not compile.
         OSError: The directory cannot be written.
     """
-    go = find_go(environ)
-    if go is None:
-        raise BuildError("there is no go command on PATH; install Go (https://go.dev/dl/)")
-    toolchain = choose_local_or(recipe.toolchain, await installed_go(go, environ), recipe.name)
     source = into / "source"
     with as_file(files("runner.supply").joinpath("modules", recipe.name)) as shipped:
         shutil.copytree(shipped, source)
     settings = {name: value for name, value in environ.items() if name not in {"GOOS", "GOARCH", "GO111MODULE"}}
     # Without cgo: no C compiler is needed, and the programs run whatever C library lies under them.
-    settings |= {"CGO_ENABLED": "0", "GOTOOLCHAIN": toolchain, "GOWORK": "off"}
+    settings |= {"CGO_ENABLED": "0", "GOTOOLCHAIN": go.toolchain, "GOWORK": "off"}
     stamps = " ".join(f"-X {variable}={value}" for variable, value in recipe.stamps.items())
     flags = ("-v", "-trimpath", "-mod=readonly", "-buildvcs=false", f"-ldflags=-s -w {stamps}".rstrip())
     counter = _Counter(recipe, progress)
@@ -88,7 +114,7 @@ async def build(
     alone = len(recipe.programs) == 1
     finished = await run(
         [
-            go,
+            go.command,
             "build",
             *flags,
             "-o",
@@ -103,7 +129,7 @@ async def build(
     )
     built = tuple(into / program.name for program in recipe.programs)
     if finished.returncode != 0 or not all(path.is_file() for path in built):
-        raise BuildError(why_failed(finished, "go build", toolchain, BUILD_TIMEOUT_S))
+        raise BuildError(why_failed(finished, "go build", go.toolchain, BUILD_TIMEOUT_S))
     shutil.rmtree(source)
     return built
 

@@ -17,7 +17,7 @@ import trio
 from runner.supply.binary import NotUsableError, machine, reported_version
 from runner.supply.cache import Cache, CacheError, Claim, Entry, explained, hash_file
 from runner.supply.gobuild import BuildError
-from runner.supply.gomodule import Program, Recipe, build
+from runner.supply.gomodule import Go, Program, Recipe, build, go_for
 from runner.supply.supplied import Absent, Attempt, Progress, Supplied, SupplyError
 
 Datastore = Literal["kine", "etcd"]
@@ -31,10 +31,10 @@ ETCD = "v3.6.5"
 FAILURE_REMEMBERED_S = 600.0
 
 _VERSION_LINES = {
-    "kine": re.compile(r"kine version (v\S+)"),
+    "kine": re.compile(r"kine version v(\S+)"),
     "etcd": re.compile(r"etcd Version: (\S+)"),
 }
-_KUBERNETES_LINE = re.compile(r"Kubernetes (v\S+)")
+_KUBERNETES_LINE = re.compile(r"Kubernetes v(\S+)")
 
 
 @attrs.frozen(kw_only=True)
@@ -71,6 +71,7 @@ def kubernetes_recipe(version: str) -> Recipe:
     }
     return Recipe(
         name=f"kubernetes-{version}",
+        version=version.removeprefix("v"),
         programs=tuple(
             Program(name=name, package=f"k8s.io/kubernetes/cmd/{name}") for name in (*COMPONENTS, "kubectl")
         ),
@@ -86,6 +87,7 @@ def datastore_recipe(datastore: Datastore) -> Recipe:
     if datastore == "kine":
         return Recipe(
             name=f"kine-{KINE}",
+            version=KINE.removeprefix("v"),
             programs=(Program(name="kine", package="github.com/k3s-io/kine"),),
             toolchain="go1.26.5",
             stamps={"github.com/k3s-io/kine/pkg/version.Version": KINE},
@@ -94,6 +96,7 @@ def datastore_recipe(datastore: Datastore) -> Recipe:
         )
     return Recipe(
         name=f"etcd-{ETCD}",
+        version=ETCD.removeprefix("v"),
         programs=(Program(name="etcd", package="go.etcd.io/etcd/server/v3"),),
         toolchain="go1.25.0",
         stamps={},
@@ -176,6 +179,11 @@ async def _kept_or_built(
     else:
         attempts.append(Attempt(source=source, outcome="absent", detail=f"it is not in {cache.root}"))
     source = f"Go module ({recipe.name})"
+    try:
+        go = await go_for(recipe, environ)
+    except BuildError as error:
+        attempts.append(Attempt(source=source, outcome="failed", detail=str(error)))
+        return None
     known = None if refresh else cache.recall(key, FAILURE_REMEMBERED_S)
     if known is not None:
         minutes = FAILURE_REMEMBERED_S / 60
@@ -189,7 +197,7 @@ async def _kept_or_built(
                 claim.drop()
                 entry = None
             if entry is None:
-                entry = await _build(recipe, claim, environ, progress)
+                entry = await _build(recipe, go, claim, environ, progress)
     except (BuildError, CacheError, NotUsableError) as error:
         attempts.append(Attempt(source=source, outcome="failed", detail=str(error)))
         cache.remember(key, str(error))
@@ -199,21 +207,20 @@ async def _kept_or_built(
     return entry
 
 
-async def _build(recipe: Recipe, claim: Claim, environ: Mapping[str, str], progress: Progress) -> Entry:
+async def _build(recipe: Recipe, go: Go, claim: Claim, environ: Mapping[str, str], progress: Progress) -> Entry:
     scratch = claim.scratch()
     with explained(scratch):
-        built = await build(recipe, into=scratch, environ=environ, progress=progress, keep_open=(claim.lock_fd,))
-    versions = {
-        await reported_version(path, _VERSION_LINES.get(path.name, _KUBERNETES_LINE), path.name)
-        for path in built
-        if path.name != "kubectl"  # answers to `version --client` only
-    }
-    if len(versions) != 1:
-        raise NotUsableError(f"report different versions: {', '.join(sorted(versions))}")
+        built = await build(recipe, go, into=scratch, environ=environ, progress=progress, keep_open=(claim.lock_fd,))
+    for path in built:
+        if path.name == "kubectl":
+            continue  # it answers to `version --client` only
+        said = await reported_version(path, _VERSION_LINES.get(path.name, _KUBERNETES_LINE), path.name)
+        if said != recipe.version:
+            raise NotUsableError(f"{path.name} was built, but says that it is {said} and not {recipe.version}")
     digests = {path.name: await trio.to_thread.run_sync(hash_file, path, "sha256") for path in built}
     facts = {f"sha256 {name}": digest for name, digest in digests.items()}
     facts["sha256"] = _digest_of(digests) if len(digests) > 1 else next(iter(digests.values()))
-    facts |= {"version": versions.pop(), "origin": f"built from Go module {recipe.name}"}
+    facts |= {"version": f"v{recipe.version}", "origin": f"built from Go module {recipe.name}"}
     return await claim.publish(scratch, facts)
 
 

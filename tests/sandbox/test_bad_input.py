@@ -85,7 +85,7 @@ def test_not_being_root_is_said_with_what_to_do(tmp_path: Path) -> None:
 def test_no_runsc_no_go_and_no_network_lists_what_was_tried(tmp_path: Path) -> None:
     tools = tmp_path / "tools"
     tools.mkdir()
-    for name in ("unshare", "mount", "chroot", "cp"):
+    for name in ("unshare", "nsenter", "mount", "chroot", "cp"):
         found = shutil.which(name)
         assert found is not None
         (tools / name).symlink_to(found)

@@ -1,0 +1,99 @@
+"""One archive for an upstream issue: a page to read first, the result, the events and the logs, redacted.
+
+What this module must not do: leave a half-written archive, or follow links out of the run's directory.
+"""
+
+import gzip
+import io
+import platform
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import attrs
+
+from runner.baseline import logs_of
+from runner.core.lines import LineSplitter
+from runner.core.redact import Redactor
+from runner.formats.markdown import result_to_markdown
+from runner.formats.words import rerun_command
+from runner.host.store import StoreError, read_result
+
+KINDS = (".log", ".jsonl", ".log.gz", ".jsonl.gz")
+CHUNK = 2**16
+
+
+@attrs.frozen(kw_only=True)
+class Bundle:
+    """What was written: the archive, its members, and how often what was taken out."""
+
+    path: Path
+    members: tuple[str, ...]
+    redacted: dict[str, int]
+
+
+def make_bundle(result_file: Path, out: Path, *, redact: bool = True) -> Bundle:
+    """Pack a run.
+
+    Args:
+        result_file: Its ``result.json``, or a baseline's.
+        out: The archive, ``.tar.gz``.
+        redact: Take credentials, certificates, addresses and names out.
+
+    Raises:
+        StoreError: Something cannot be read or written.
+        FormatError: It is no result.
+    """
+    result = read_result(result_file)
+    redactor = Redactor((platform.node(),)) if redact else None
+    name = f"exp{result.experiment.number:02d}-{result.run_id}"
+    members: dict[str, bytes] = {}
+    try:
+        logs = [path for path in sorted(logs_of(result_file).iterdir()) if path.name.endswith(KINDS)]
+    except OSError:
+        logs = []  # a result whose logs are gone is still worth sending
+    try:
+        members["result.json"] = _clean(_lines(result_file), redactor)
+        for path in logs:
+            if path.is_file() and not path.is_symlink():
+                members[path.name.removesuffix(".gz")] = _clean(_lines(path), redactor)
+        readme = f"{result_to_markdown(result)}\n### Run it again\n\n```sh\n{rerun_command(result)}\n```\n"
+        counts = redactor.counts if redactor else {}
+        taken = ", ".join(f"{count} {what}" for what, count in sorted(counts.items())) or "nothing"
+        note = f"Taken out: {taken}. This finds forms, not meanings: look through it before you send it.\n"
+        members["README.md"] = _clean(iter(readme.splitlines()), redactor) + (f"\n{note}".encode() if redact else b"")
+        _write(out, name, members)
+    except (OSError, EOFError) as error:
+        raise StoreError(f"cannot make {out}: {error}; choose another place with --out") from error
+    return Bundle(path=out, members=tuple(sorted(members)), redacted=dict(counts))
+
+
+def _clean(lines: Iterator[str], redactor: Redactor | None) -> bytes:
+    out = io.BytesIO()
+    for line in redactor.lines(lines) if redactor else lines:
+        out.write(line.encode(errors="replace") + b"\n")
+    return out.getvalue()
+
+
+def _lines(path: Path) -> Iterator[str]:
+    splitter = LineSplitter()
+    with gzip.open(path) if path.name.endswith(".gz") else path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            yield from (line.text for line in splitter.feed(chunk))
+        yield from (line.text for line in splitter.close())
+
+
+def _write(out: Path, name: str, members: dict[str, bytes]) -> None:
+    # No times inside: the same run gives the same archive.
+    out.parent.mkdir(parents=True, exist_ok=True)
+    partial = out.with_name(f".{out.name}.partial")
+    try:
+        with partial.open("wb") as raw, gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as packed:
+            with tarfile.open(fileobj=packed, mode="w") as archive:
+                for member in sorted(members):
+                    info = tarfile.TarInfo(f"{name}/{member}")
+                    info.size = len(members[member])
+                    archive.addfile(info, io.BytesIO(members[member]))
+        partial.replace(out)
+    finally:
+        partial.unlink(missing_ok=True)

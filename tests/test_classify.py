@@ -1,0 +1,172 @@
+"""Classifying recorded logs: the same as line by line, in constant memory, about as fast as grep."""
+
+import gzip
+import io
+import re
+import resource
+import shutil
+import subprocess
+import sys
+import time
+import tracemalloc
+from pathlib import Path
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runner import classify as module
+from runner.classify import ClassifiedLog, classify_log
+from runner.core.blocker_rules import ROWS
+from runner.core.blockers import UNCLASSIFIED, Matcher, classify
+from runner.core.lines import LineSplitter, parse_line
+from runner.core.milestones import MilestoneFold
+from runner.core.replay_clock import ReplayClock
+from runner.replay import ReplayError
+
+LOGS = sorted((Path(__file__).parent / "logs").glob("*.log.gz"))
+NAMES = [path.name.removesuffix(".log.gz") for path in LOGS]
+
+
+def line_by_line(data: bytes) -> tuple[dict[str, tuple[int, int, float, str]], dict[str, tuple[int, float]], int]:
+    """The plain way, without sieve, blocks and memory of messages."""
+    splitter, clock, fold = LineSplitter(), ReplayClock(), MilestoneFold()
+    blockers: dict[str, tuple[int, int, float, str]] = {}
+    milestones: dict[str, tuple[int, float]] = {}
+    lines = [line.text for line in (*splitter.feed(data), *splitter.close())]
+    for number, text in enumerate(lines, start=1):
+        parsed = parse_line(text)
+        at_s = round(clock.at(parsed), 3)
+        if (reached := fold.see(parsed)) is not None:
+            milestones[reached] = (number, at_s)
+        for rule in classify(parsed):
+            count, *first = blockers.get(rule.id, (0, number, at_s, text))
+            blockers[rule.id] = (count + 1, *first)  # type: ignore[assignment]  # the rest of the same tuple
+    return blockers, milestones, len(lines)
+
+
+def in_short(found: ClassifiedLog) -> tuple[object, object, int]:
+    return (
+        {b.id: (b.count, b.line_no, b.first_seen_s, b.line) for b in found.blockers},
+        {m.id: (m.line_no, m.at_s) for m in found.milestones},
+        found.lines,
+    )
+
+
+@pytest.mark.parametrize("path", LOGS, ids=NAMES)
+def test_a_real_log_shows_the_same_as_line_by_line(path: Path) -> None:
+    assert in_short(classify_log(str(path))) == line_by_line(gzip.decompress(path.read_bytes()))
+
+
+@given(
+    pieces=st.lists(
+        st.sampled_from(
+            [
+                "E1123 14:15:47.018073       1 server.go:1] open /dev/kmsg: no such file or directory",
+                "E1123 14:15:48.018073    4711 server.go:1] open /dev/kmsg: no such file or directory",
+                "F1123 14:15:49.018073       1 x.go:1] odd",
+                'time="2026-11-23T14:15:49Z" level=fatal msg="odd"',
+                'time="2026-11-23T14:15:50Z" level=info msg="Kine available at unix://kine.sock"',
+                "x" * 90 + " failed",
+                "\r",
+                "\x00",
+                "",
+            ]
+        ),
+        max_size=12,
+    ),
+    end=st.sampled_from(["", "\n", "\r\n"]),
+    block=st.integers(1, 200),
+)
+def test_where_blocks_end_changes_nothing(pieces: list[str], end: str, block: int) -> None:
+    data = ("\n".join(pieces) + end).encode()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "BLOCK", block)
+        patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+        found = classify_log("-")
+    blockers, milestones, lines = line_by_line(data)
+    assert found.lines == lines
+    assert {b.id: (b.count, b.line_no, b.line) for b in found.blockers} == {
+        name: (count, number, text) for name, (count, number, _, text) in blockers.items()
+    }
+    assert {m.id: m.line_no for m in found.milestones} == {name: number for name, (number, _) in milestones.items()}
+
+
+def test_a_line_without_end_needs_no_more_memory_than_a_block(tmp_path: Path) -> None:
+    path = tmp_path / "endless.log"
+    with path.open("wb") as file:
+        file.write(b"panic: first\n")
+        for _ in range(64):
+            file.write(b"x" * 2**20)
+        file.write(b"\npanic: last\n")
+    tracemalloc.start()
+    try:
+        found = classify_log(str(path))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 8 * 2**20
+    assert found.lines == 3
+    assert [(b.id, b.count) for b in found.blockers] == [("unclassified", 2)]
+
+
+def test_binary_rubbish_is_no_error_and_a_missing_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "binary.log"
+    path.write_bytes(bytes(range(256)) * 100)
+    assert classify_log(str(path)).blockers == ()
+    with pytest.raises(ReplayError, match=r"absent\.log"):
+        classify_log(str(tmp_path / "absent.log"))
+    cut = tmp_path / "cut.log.gz"
+    cut.write_bytes(gzip.compress(b"x" * 10_000)[:40])
+    with pytest.raises(ReplayError, match=r"cut\.log\.gz"):
+        classify_log(str(cut))
+
+
+def cpu_of(name: str, rules: module.Rules = classify) -> float:
+    began = time.process_time()
+    classify_log(name, rules)
+    return time.process_time() - began
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """About 32 MB of real logs, one after the other."""
+    path = tmp_path_factory.mktemp("large") / "large.log"
+    everything = b"".join(gzip.decompress(log.read_bytes()) for log in LOGS)
+    with path.open("wb") as file:
+        for _ in range(32 * 2**20 // len(everything)):
+            file.write(everything)
+    return path
+
+
+def as_grep_writes_it(pattern: str) -> str:
+    """The rule's pattern in grep -E's words; look-arounds, which it lacks, left out: grep has less to do."""
+    plain = re.sub(r"\(\?[!=][^)]*\)", "", pattern).replace("(?:", "(")
+    return plain.replace(r"\d", "[0-9]").replace(r"\S", "[^ ]")
+
+
+@pytest.mark.skipif(shutil.which("grep") is None, reason="compares itself with grep")
+def test_it_is_no_slower_than_a_third_of_greps_speed(large: Path, tmp_path: Path) -> None:
+    patterns = tmp_path / "patterns"
+    patterns.write_text("\n".join(as_grep_writes_it(row.pattern) for row in (*ROWS, UNCLASSIFIED)) + "\n")
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    # Not into /dev/null: grep sees that and stops at the first match.
+    done = subprocess.run(["grep", "-E", "-c", "-f", str(patterns), str(large)], check=True, capture_output=True)
+    assert int(done.stdout) > 1000
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    grep_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    # Processor time, the better of two: other work on the machine is not what is measured.
+    assert min(cpu_of(str(large)) for _ in range(2)) <= 3 * grep_s
+
+
+def test_ten_times_the_rules_cost_the_same(large: Path) -> None:
+    others = tuple(
+        attrs.evolve(row, id=f"{row.id}-{copy}", keys=(f"word{copy}",), pattern=f"{row.pattern} word{copy}")
+        for copy in range(9)
+        for row in ROWS
+    )
+    few, many = Matcher(ROWS, UNCLASSIFIED), Matcher((*ROWS, *others), UNCLASSIFIED)
+    few_s = min(cpu_of(str(large), few.match) for _ in range(2))
+    many_s = min(cpu_of(str(large), many.match) for _ in range(2))
+    assert many_s <= 1.3 * few_s
