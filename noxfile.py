@@ -86,3 +86,19 @@ def bench(session: nox.Session) -> None:
     """Interceptor against untraced, strace and PRoot, as ratios, on this host and in gVisor; prints Markdown."""
     install(session)
     session.run("python", "-m", "runner.bench", *session.posargs)
+
+
+@nox.session(default=False)
+def compare(session: nox.Session) -> None:
+    """What changed between runs, and the gate: nox -s compare -- A B, or -- --baseline."""
+    install(session)
+    session.run("python", "-m", "runner", "compare", *(session.posargs or ["--baseline"]))
+
+
+@nox.session(default=False)
+def docs(session: nox.Session) -> None:
+    """Make the pages of docs/blockers and docs/result.schema.json anew from the code."""
+    install(session)
+    session.run("python", "-m", "runner", "explain", "--markdown", "docs/blockers", silent=True)
+    schema = session.run("python", "-m", "runner", "schema", silent=True)
+    (ROOT / "docs" / "result.schema.json").write_text(str(schema), encoding="utf-8")

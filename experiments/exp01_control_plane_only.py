@@ -27,8 +27,6 @@ EXPERIMENT = Experiment(
         Expected(
             verdict="fail", ended_by="fatal-blocker", blockers=("host-local-not-found",), reaches="datastore-ready"
         ),
-        Expected(
-            verdict="pass", ended_by="target-reached", reaches="poststart-hooks-done", workloads=("standin",)
-        ),
+        Expected(verdict="pass", ended_by="target-reached", reaches="poststart-hooks-done", workloads=("standin",)),
     ),
 )

@@ -23,7 +23,10 @@ DATA_ON_TMPFS = TmpfsMount(
     reason="the original tried to show cAdvisor another filesystem than 9p; its type is not what cAdvisor fails at",
 )
 DATA_DIR = WorkloadFlag(
-    id="data-dir", flags=("--data-dir=/mnt/k3s-tmpfs",), reason="as data-tmpfs: state on the tmpfs", workloads=parts.K3S_ALONE
+    id="data-dir",
+    flags=("--data-dir=/mnt/k3s-tmpfs",),
+    reason="as data-tmpfs: state on the tmpfs",
+    workloads=parts.K3S_ALONE,
 )
 EVICTION = WorkloadFlag(
     id="no-eviction",

@@ -1,8 +1,10 @@
 """Steps, flags and views that several experiments share; data only."""
 
+import json
 from typing import Final
 
 from runner.model.experiment import (
+    AnyStep,
     BindMount,
     CgroupMount,
     CniPlugin,
@@ -12,11 +14,14 @@ from runner.model.experiment import (
     Symlink,
     WorkloadFlag,
     WorkloadKind,
+    WriteFile,
 )
 from runner.model.view import View, ViewFile, ViewTree
 
 # What only k3s, and what stands in for it, knows or looks for.
 K3S_ALONE: Final[tuple[WorkloadKind, ...]] = ("k3s", "standin", "replay")
+# What the stand-in does not print or do.
+K3S_REAL: Final[tuple[WorkloadKind, ...]] = ("k3s", "replay")
 
 CGROUP_V1 = CgroupMount(
     id="cgroup-v1",
@@ -115,6 +120,20 @@ IMAGE_GC = WorkloadFlag(
     reason="image garbage collection needs the image filesystem's usage, which is not to be had on 9p; 100 turns it off",
 )
 
+FLANNEL_NONE = WorkloadFlag(
+    id="flannel-none",
+    flags=("--flannel-backend=none",),
+    reason="flannel wants a vxlan device, which gVisor does not have, and takes k3s with it",
+    holds_back=("flannel-vxlan-unsupported",),
+    workloads=K3S_ALONE,
+)
+
+CNI_LOOPBACK = Symlink(
+    id="cni-loopback",
+    links=(Link(path="/opt/cni/bin/loopback", target="/usr/lib/cni/loopback"),),
+    reason="containerd runs the loopback plugin for every pod, from /opt/cni/bin",
+)
+
 DISABLE_ADDONS = WorkloadFlag(
     id="disable-addons",
     flags=("--disable=coredns,servicelb,traefik,local-storage,metrics-server",),
@@ -170,6 +189,25 @@ def _files(table: dict[str, tuple[str, str]], part: str) -> tuple[ViewFile, ...]
     )
 
 
+def without(steps: tuple[AnyStep, ...], *ids: str) -> tuple[AnyStep, ...]:
+    """A parent's steps without some of them; each must be there."""
+    missing = set(ids) - {step.id for step in steps}
+    if missing:
+        raise ValueError(f"the parent has no step {', '.join(sorted(missing))}")
+    return tuple(step for step in steps if step.id not in ids)
+
+
+def cni_conflist(*plugins: dict[str, object]) -> WriteFile:
+    """A CNI configuration with these plugins, where containerd looks for it."""
+    document = {"cniVersion": "1.0.0", "name": "pods", "plugins": plugins}
+    return WriteFile(
+        id="cni-conflist",
+        path="/etc/cni/net.d/10-pods.conflist",
+        content=json.dumps(document, indent=2) + "\n",
+        reason="without flannel nobody writes a CNI configuration, and without one the node stays NotReady",
+    )
+
+
 KUBELET_SYSCTLS = _files(_KUBELET_WANTS, "sysctl-kubelet")
 
 PROC_SYS = View(
@@ -184,6 +222,8 @@ PROC_SYS = View(
         "sysctl-net": ("route-localnet-missing",),
     },
 )
+
+ROUTE_LOCALNET = next(file for file in PROC_SYS.files if file.path.endswith("/route_localnet"))
 
 DISKSTATS = ViewFile(
     path="/proc/diskstats",

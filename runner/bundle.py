@@ -88,12 +88,15 @@ def _write(out: Path, name: str, members: dict[str, bytes]) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = out.with_name(f".{out.name}.partial")
     try:
-        with partial.open("wb") as raw, gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as packed:
-            with tarfile.open(fileobj=packed, mode="w") as archive:
-                for member in sorted(members):
-                    info = tarfile.TarInfo(f"{name}/{member}")
-                    info.size = len(members[member])
-                    archive.addfile(info, io.BytesIO(members[member]))
+        with (
+            partial.open("wb") as raw,
+            gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as packed,
+            tarfile.open(fileobj=packed, mode="w") as archive,
+        ):
+            for member in sorted(members):
+                info = tarfile.TarInfo(f"{name}/{member}")
+                info.size = len(members[member])
+                archive.addfile(info, io.BytesIO(members[member]))
         partial.replace(out)
     finally:
         partial.unlink(missing_ok=True)

@@ -10,7 +10,7 @@ import click
 import trio
 from rich.console import Console
 
-from runner.cli_results import COMMANDS
+from runner import cli_knowledge, cli_results
 from runner.exit_codes import ExitCode, exit_code
 from runner.log import configure_log, log
 
@@ -21,35 +21,6 @@ from runner.log import configure_log, log
 def cli(*, verbose: bool) -> None:
     """Run real k3s inside a real gVisor sandbox, as numbered experiments that leave evidence."""
     configure_log(verbose=verbose)
-
-
-@cli.command("list")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-def list_experiments(*, as_json: bool) -> None:
-    """List the experiments with their questions."""
-    from runner.core.codec import to_plain  # noqa: PLC0415  commands import what they need: start-up time is a feature
-    from runner.registry import all_experiments  # noqa: PLC0415
-
-    found = all_experiments()
-    if as_json:
-        rows = [
-            {
-                "number": experiment.number,
-                "slug": experiment.slug,
-                "question": experiment.question,
-                "parent": experiment.parent,
-                "change": experiment.change,
-                "mechanism": experiment.mechanism,
-                "target": experiment.target,
-                "steps": [step.id for step in experiment.steps],
-                "view_parts": list(experiment.view.parts),
-            }
-            for experiment in found.values()
-        ]
-        _print_json(to_plain(rows))
-        return
-    for experiment in found.values():
-        click.echo(f"{experiment.name}  {experiment.slug:<28}  {experiment.question}")
 
 
 @cli.command()
@@ -183,7 +154,7 @@ def doctor(*, as_json: bool) -> None:
     sys.exit(ExitCode.SKIPPED if failed else ExitCode.AS_EXPECTED)
 
 
-for command in COMMANDS:
+for command in (*cli_results.COMMANDS, *cli_knowledge.COMMANDS):
     cli.add_command(command)
 
 

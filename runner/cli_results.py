@@ -24,6 +24,16 @@ RUN_WORDS = {"ignore_unknown_options": True}
 RESULTS = click.option(
     "--results", type=click.Path(file_okay=False, path_type=Path), default=Path("results"), show_default=True
 )
+
+
+def complete_run(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Names that a shell offers for RUN: experiments that have runs, and the words for the newest."""
+    results = context.params.get("results") or Path("results")
+    stored = sorted(path.name for path in Path(results).glob("exp*") if path.is_dir())
+    words = [*stored, *(f"{name}/baseline" for name in stored), "baseline", "latest", "-1", "-2"]
+    return [word for word in words if word.startswith(incomplete)]
+
+
 GATE_CODES = {
     "pass": ExitCode.AS_EXPECTED,
     "inconclusive": ExitCode.AS_EXPECTED,
@@ -36,7 +46,7 @@ WORST_FIRST = (ExitCode.HARNESS, ExitCode.UNEXPECTED, ExitCode.NOTHING_RUN, Exit
 
 
 @click.command(context_settings=RUN_WORDS)
-@click.argument("runs", metavar="[RUN...]", nargs=-1)
+@click.argument("runs", metavar="[RUN...]", nargs=-1, shell_complete=complete_run)
 @click.option(
     "--baseline", is_flag=True, help="Compare each RUN with its promoted baseline; no RUN: the newest of each."
 )
@@ -69,7 +79,7 @@ def compare(
     from runner.comparing import against_baselines, side_by_side  # noqa: PLC0415
     from runner.core.gate import gate  # noqa: PLC0415
 
-    _refuse_options(runs)
+    refuse_options(runs)
     if not baseline and len(runs) < 2:  # noqa: PLR2004  a comparison has two sides
         raise click.UsageError("name two runs, or one and --baseline")
     comparisons, problems = (
@@ -89,7 +99,7 @@ def compare(
 
 
 @click.command(context_settings=RUN_WORDS)
-@click.argument("runs", metavar="RUN...", nargs=-1, required=True)
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True, shell_complete=complete_run)
 @click.option("--last", type=click.IntRange(min=1), default=1, help="Let expNN mean that many of its newest runs.")
 @click.option("--dry-run", is_flag=True, help="Only show what it would change.")
 @RESULTS
@@ -105,7 +115,7 @@ def accept(runs: tuple[str, ...], *, last: int, dry_run: bool, results: Path) ->
     from runner.show.compared import print_comparison  # noqa: PLC0415
     from runner.sides import files_of  # noqa: PLC0415
 
-    _refuse_options(runs)
+    refuse_options(runs)
     files = [path for word in runs for path in files_of(results, word, last=last)]
     name = baseline_name(read_promotable(files)[0])
     try:
@@ -126,7 +136,7 @@ def accept(runs: tuple[str, ...], *, last: int, dry_run: bool, results: Path) ->
 
 
 @click.command(context_settings=RUN_WORDS)
-@click.argument("runs", metavar="[RUN...]", nargs=-1)
+@click.argument("runs", metavar="[RUN...]", nargs=-1, shell_complete=complete_run)
 @click.option(
     "--format",
     "form",
@@ -147,7 +157,7 @@ def report(runs: tuple[str, ...], *, form: str, index: bool, out: Path | None, r
     """
     from runner.reporting import report_files, text_of, write_index, write_page, write_report  # noqa: PLC0415
 
-    _refuse_options(runs)
+    refuse_options(runs)
     if index:
         click.echo(str(write_index(results, out)))
         return
@@ -200,7 +210,8 @@ def append_summary(markdown: str) -> None:
         click.echo(f"cannot write the job summary {path}: {error.strerror}", err=True)
 
 
-def _refuse_options(runs: Sequence[str]) -> None:
+def refuse_options(runs: Sequence[str]) -> None:
+    """Refuse words that begin like options but are no -1, -2: click lets unknown options through for these."""
     for word in runs:
         if word.startswith("-") and not word[1:].split(",")[0].isdecimal():
             raise click.UsageError(f"no such option: {word}")

@@ -19,9 +19,9 @@ import trio
 
 from runner.host.arena_facts import inside_gvisor
 from runner.host.steps import free_bytes
-from runner.supply import k3s, runsc
+from runner.supply import k3s, kubernetes, runsc
 from runner.supply.cache import Cache, CacheError
-from runner.supply.gobuild import NEWEST_PIN
+from runner.supply.gobuild import NEWEST_PIN, find_go
 from runner.supply.layer import commands_present
 from runner.supply.needs import missing, packages_for
 from runner.supply.search import Search, Wanted
@@ -59,7 +59,7 @@ async def examine() -> tuple[Check, ...]:
     checks.append(await _tried("ptrace", _ptrace))
     checks.append(await _program(runsc.WANTED, _runsc_keys(), _how_runsc_comes))
     checks.append(await _program(k3s.WANTED, _k3s_keys(), _how_k3s_comes))
-    checks += [_layer(), _memory(), _disk()]
+    checks += [_kubernetes(), _layer(), _memory(), _disk()]
     return tuple(checks)
 
 
@@ -191,8 +191,29 @@ def _how_k3s_comes() -> Check:
     return Check(
         id="k3s",
         state="warn",
-        found="not there yet; a run downloads it if it can, else the stand-in takes its place",
+        found="not there yet; a run downloads it if it can, else upstream Kubernetes or the stand-in takes its place",
         todo="to run the real thing without access to the release site: set K3S_BIN to a k3s binary",
+    )
+
+
+def _kubernetes() -> Check:
+    """The second choice of a workload; built, never downloaded."""
+    recipes = (kubernetes.kubernetes_recipe(kubernetes.VERSION), kubernetes.datastore_recipe("kine"))
+    if all(Cache.of_user().entry(kubernetes.cache_key(recipe)) for recipe in recipes):
+        return Check(
+            id="kubernetes", state="ok", found=f"{kubernetes.VERSION} and kine {kubernetes.KINE}, in the cache"
+        )
+    if go := find_go(os.environ):
+        return Check(
+            id="kubernetes",
+            state="ok",
+            found=f"not there yet; {go} builds it in some minutes when there is no k3s, if a Go module proxy can be reached",
+        )
+    return Check(
+        id="kubernetes",
+        state="warn",
+        found="not there, and there is no go command to build it",
+        todo="without k3s: install Go 1.26 or newer to run the real components rather than the stand-in",
     )
 
 

@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from runner.baseline import DIRECTORY
+from runner.core.blockers import RULES
 from runner.core.codec import FormatError, to_plain
+from runner.formats.blocker_page import GENERATED, blocker_pages
 from runner.formats.csv_table import results_to_csv
 from runner.formats.junit import results_to_junit
 from runner.formats.markdown import result_to_markdown
@@ -98,3 +100,17 @@ def write_report(path: Path, text: str) -> Path:
     except OSError as error:
         raise StoreError(f"cannot write {path}: {error.strerror}; choose another place with --out") from error
     return path
+
+
+def write_blocker_pages(directory: Path) -> list[Path]:
+    """Write a page for each blocker and their index; pages of blockers that are no more are removed.
+
+    Raises:
+        StoreError: They cannot be written.
+    """
+    logs = [path.name.removesuffix(".log.gz") for path in Path("tests/logs").glob("*.log.gz")]
+    pages = blocker_pages(RULES, logs)
+    for former in directory.glob("*.md"):
+        if former.name not in pages and GENERATED in former.read_text(encoding="utf-8"):
+            former.unlink()
+    return [write_report(directory / name, text) for name, text in pages.items()]

@@ -13,6 +13,7 @@ from runner.core.judge import Judge
 from runner.core.prepare import kind_of
 from runner.host.arena_facts import arena_facts
 from runner.host.clock import RunClock
+from runner.host.cluster_client import ClusterClient, kubectl_of
 from runner.host.launch import Launcher
 from runner.host.steps import Steps
 from runner.host.usage import UsageMeter, children_cpu_s
@@ -140,7 +141,7 @@ async def _watch(
 ) -> None:
     send_channel, receive_channel = trio.open_memory_channel[AnyEvent](CHANNEL_SIZE)
     send = send_channel.send
-    launched_gone = trio.Event()
+    launched_gone, registered = trio.Event(), trio.Event()
 
     async with trio.open_nursery() as nursery:
 
@@ -174,11 +175,16 @@ async def _watch(
             if plan.api_port:
                 kubeconfig = KUBECONFIGS.get(plan.workload)
                 beside.start_soon(ApiWitness(plan.api_port, kubeconfig, clock, send).watch)
+                if (kubectl := kubectl_of(plan, kubeconfig)) is not None:
+                    beside.start_soon(ClusterClient(plan, kubectl, clock, send).watch, registered)
             nursery.start_soon(launched)
             nursery.start_soon(containerd)
             async for event in receive_channel:
                 record(event)
-                for command in judge.see(event):
+                commands = judge.see(event)
+                if "node-registered" in judge.ledger.milestones:
+                    registered.set()
+                for command in commands:
                     match command:
                         case StartHold(for_s=for_s):
                             beside.start_soon(hold, for_s)

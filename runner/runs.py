@@ -20,11 +20,11 @@ from runner.model.experiment import ArenaKind, Experiment, Mechanism
 from runner.model.plan import RunPlan
 from runner.model.result import ArenaInfo, RunResult, WorkloadInfo
 from runner.supply.cache import Cache
-from runner.supply.layer import Layer
+from runner.supply.layer import Layer, LayerUnavailableError
 from runner.supply.layer import layer as package_layer
 from runner.supply.runsc import find_runsc
 from runner.supply.supplied import Progress, Supplied
-from runner.workloads import Workload, choose_workload
+from runner.workloads import Workload, choose_workload, standin
 
 
 class ArenaError(Exception):
@@ -84,7 +84,13 @@ async def run_experiment(
     )
     _refuse_early(kind)
     workload = await choose_workload(options.workload, progress)
-    ground = await _ground(kind, workload, progress)
+    try:
+        ground = await _ground(kind, workload, progress)
+    except LayerUnavailableError as error:
+        if options.workload != "auto" or not workload.commands:
+            raise
+        workload = standin(f"{workload.kind} {workload.version} is there, but not what it needs: {error}")
+        ground = await _ground(kind, workload, progress)
     log().info("workload.chosen", kind=workload.kind, version=workload.version, reason=workload.reason)
     if ground.runsc is not None:
         for attempt in ground.runsc.attempts:

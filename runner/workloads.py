@@ -55,7 +55,7 @@ async def choose_workload(wanted: str, progress: Progress) -> Workload:
         SupplyError: A variable names something that is not what it should be.
     """
     if wanted == "standin":
-        return _standin("asked for by --workload standin")
+        return standin("asked for by --workload standin")
     if wanted == "kubernetes":
         # Asked for by name: a failure of a moment ago is no reason not to try.
         built = await find_kubernetes(progress, refresh=True)
@@ -81,7 +81,7 @@ async def choose_workload(wanted: str, progress: Progress) -> Workload:
     built = await find_kubernetes(progress)
     if isinstance(built, Kubernetes):
         return _kubernetes(built, f"second choice, since no k3s is to be had ({found.reason})")
-    return _standin(f"no k3s to be had ({found.reason}), and no Kubernetes either ({built.reason})")
+    return standin(f"no k3s to be had ({found.reason}), and no Kubernetes either ({built.reason})")
 
 
 def _kubernetes(built: Kubernetes, reason: str) -> Workload:
@@ -109,7 +109,8 @@ def _kubernetes(built: Kubernetes, reason: str) -> Workload:
     )
 
 
-def _standin(reason: str) -> Workload:
+def standin(reason: str) -> Workload:
+    """The stand-in, which is always to be had."""
     return Workload(
         kind="standin",
         command=(sys.executable, "-m", "runner.standin", "server"),

@@ -38,7 +38,7 @@ def main() -> int:
     if reason:
         sys.stderr.write(f"no figures in gVisor: {reason}\n")
         return 4
-    runsc = trio.run(find_runsc, lambda text, _fraction: sys.stderr.write(f"{text}\n") and None)
+    runsc = trio.run(find_runsc, _say)
     sandbox = sandbox_command(
         runsc=runsc.path,
         platform="",
@@ -49,6 +49,10 @@ def main() -> int:
     )
     _table(f"gVisor {runsc.version}", json.loads(_output(sandbox.argv, dict(sandbox.env))))
     return 0
+
+
+def _say(text: str, _fraction: float | None) -> None:
+    sys.stderr.write(f"{text}\n")
 
 
 def _sandbox_directory() -> Path:

@@ -23,6 +23,7 @@ from runner.model.events import (
     LineSeen,
     PathRedirected,
     PathUsed,
+    PodAnswered,
     RunFinished,
     StartHold,
     StepDone,
@@ -85,6 +86,10 @@ class Judge:
                 )
             case WitnessSeen():
                 return self._witness(event)
+            case PodAnswered(assertion=assertion):
+                known = ledger.answers.get(assertion)
+                if known is None or not known.matched:
+                    ledger.answers[assertion] = event
             case WorkloadExited():
                 return self._exited(event)
             case HoldPassed():
@@ -95,9 +100,7 @@ class Judge:
                     if self._plan.workload == "replay"
                     else f"within {self._plan.deadline_s:g} s"
                 )
-                return self._stop(
-                    event.at_s, "deadline", f"{self._plan.goal.target} not reached and held {limit}"
-                )
+                return self._stop(event.at_s, "deadline", f"{self._plan.goal.target} not reached and held {limit}")
             case Interrupted(by=by):
                 return self._stop(event.at_s, "interrupted", by)
             case HarnessFailed(what=what):

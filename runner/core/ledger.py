@@ -7,7 +7,7 @@ import attrs
 
 from runner.core.blockers import BlockerRule
 from runner.core.milestones import BEYOND, MILESTONES
-from runner.model.events import InterceptionCounted, StepDone
+from runner.model.events import InterceptionCounted, PodAnswered, StepDone
 from runner.model.experiment import Milestone
 from runner.model.result import EndedBy
 
@@ -56,6 +56,7 @@ class Ledger:
         exit: How the workload ended by itself, in words; empty while it runs.
         log_lines: Lines of all logs.
         api_requests: Requests that the API witness saw answered.
+        answers: What pods answered, by assertion id: the claimed answer, else the last one.
         facts: What probes inside the arena found.
         ended: Why the run ends; None while nothing ended it.
         harness_errors: What broke in the runner itself.
@@ -76,6 +77,7 @@ class Ledger:
     exit: str = ""
     log_lines: int = 0
     api_requests: int = 0
+    answers: dict[str, PodAnswered] = attrs.field(factory=dict)
     facts: dict[str, str] = attrs.field(factory=dict)
     ended: EndedBy | None = None
     harness_errors: list[str] = attrs.field(factory=list)

@@ -13,6 +13,7 @@ What this module must not do: promise. It knows forms, not meanings; the bundle 
 import ipaddress
 import re
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Final
 
 # What is the same in every k3s: its pod and service ranges, loopback, "any", link-local, documentation.
@@ -32,7 +33,7 @@ _SECRETS: Final = (
     (re.compile(r"\beyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]*)?"), "[token]"),
     (re.compile(r"\b(?i:bearer|basic)\s+[\w.~+/=-]{12,}"), "[token]"),
     # kubeadm's bootstrap tokens.
-    (re.compile(r"(?<![\w.-])[a-z0-9]{6}\.[a-z0-9]{16}(?![\w.-])"), "[token]"),
+    (re.compile(r"(?<![\w.])[a-z0-9]{6}\.[a-z0-9]{16}(?![\w.])"), "[token]"),
     (
         re.compile(
             r"\b(?:gh[pousr]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}|AKIA[0-9A-Z]{16}|xox[abprs]-[\w-]{10,})"
@@ -46,11 +47,14 @@ _SECRETS: Final = (
 # A name that says secret, then its value: flags, environment, YAML and JSON alike. Paths to files are no secrets.
 _NAMED: Final = re.compile(
     r"(?P<name>(?i:[\w.-]*(?:token|password|passwd|secret|api-?key|client-key-data|certificate-authority-data"
-    r"|client-certificate-data))\\?[\"']?\s*[=:]\s*)(?P<value>\\?\"(?:[^\"\\]|\\.)+\\?\"|'[^']+'|[^\s\"',;/\\}\]]{4,}(?![\w/]))"
+    r"|client-certificate-data))\\?[\"']?\s*[=:]\s*(?P<open>\\?[\"'])?)"
+    # Up to the closing quote, escaped or not; without quotes one word.
+    r"(?P<value>(?(open)(?:[^\"'\\]|\\[^\"'])+|[^\s\"',;\\}\]\[]{4,}))"
 )
 _MAIL: Final = re.compile(r"\b[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[a-z]{2,}\b")
 _HOME: Final = re.compile(r"(?<![\w.])/(home|Users)/(?!user\b)[^/\s\"':,]+")
-_IPV4: Final = re.compile(r"(?<![\w.-])\d{1,3}(?:\.\d{1,3}){3}(?![\w-]|\.\d)")
+# With a letter behind the hyphen it is a version, like 2.1.4.1-k3s1.
+_IPV4: Final = re.compile(r"(?<![\w.])(?:ip-\d{1,3}(?:-\d{1,3}){3}(?!\d)|\d{1,3}(?:\.\d{1,3}){3}(?!\w|-[a-z]|\.\d))")
 _IPV6: Final = re.compile(r"(?<![\w:.])(?=[0-9a-fA-F]*:[0-9a-fA-F:]*:)[0-9a-fA-F:]{3,45}(?:\.\d{1,3}){0,3}(?![\w:])")
 _MAC: Final = re.compile(r"(?<![\w:])[0-9a-fA-F]{2}(?::[0-9a-fA-F]{2}){5}(?![\w:])")
 
@@ -66,7 +70,7 @@ class Redactor:
         self.counts: dict[str, int] = {}
         self._addresses: dict[str, str] = {}
         private = sorted({name for name in names if len(name) >= 4}, key=len, reverse=True)  # noqa: PLR2004  see above
-        self._names = re.compile("|".join(rf"(?<![\w-]){re.escape(n)}(?![\w-])" for n in private)) if private else None
+        self._names = re.compile("|".join(rf"(?<!\w){re.escape(n)}(?!\w)" for n in private)) if private else None
 
     def lines(self, lines: Iterable[str]) -> Iterator[str]:
         """Lines of one text, without their ends; a PEM block over several of them becomes one line."""
@@ -87,7 +91,7 @@ class Redactor:
         """One piece of text without PEM blocks over several lines."""
         text = _PEM_INLINE.sub(lambda match: self._count("certificate or key", f"[{match[1].lower()}]"), text)
         for pattern, word in _SECRETS:
-            text = pattern.sub(lambda _, word=word: self._count(word.strip("[]"), word), text)
+            text = pattern.sub(partial(self._replaced, word=word), text)
         text = _NAMED.sub(self._named, text)
         text = _MAIL.sub(lambda _: self._count("mail address", "[mail]"), text)
         text = _HOME.sub(lambda match: f"/{match[1]}/user", text)
@@ -99,19 +103,24 @@ class Redactor:
         return text
 
     def _named(self, match: re.Match[str]) -> str:
-        value = match["value"].strip("\\\"'")
-        if value.startswith("[") or value.lower() in {"true", "false", "null", "none"} or "/" in value:
+        value = match["value"]
+        # A path says where a secret lies, not what it is; what was replaced before stays.
+        if value.startswith(("[", "/", "./", "~/", "unix:")) or value.lower() in {"true", "false", "null", "none"}:
             return match[0]
         return match["name"] + self._count("secret", "[secret]")
 
     def _ip(self, match: re.Match[str]) -> str:
         try:
-            address = ipaddress.ip_address(match[0])
+            # Clouds name machines after addresses: ip-10-1-2-3.
+            address = ipaddress.ip_address(match[0].removeprefix("ip-").replace("-", "."))
         except ValueError:
             return match[0]  # a version, a time
         if any(address in network for network in PLAIN_NETWORKS if network.version == address.version):
             return match[0]
         return self._address(str(address), f"ipv{address.version}")
+
+    def _replaced(self, _: re.Match[str], *, word: str) -> str:
+        return self._count(word.replace("]:[", " and ").strip("[]"), word)
 
     def _address(self, address: str, kind: str) -> str:
         if address not in self._addresses:

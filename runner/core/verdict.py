@@ -16,6 +16,7 @@ from runner.model.experiment import (
     BindMount,
     CniPlugin,
     Metric,
+    PodAnswers,
     Present,
     Reached,
     Redirected,
@@ -87,6 +88,8 @@ def judge_assertion(plan: RunPlan, ledger: Ledger, assertion: AnyAssertion) -> A
             verdict, evidence = _alive(ledger, assertion)
         case Metric():
             verdict, evidence = _metric(ledger, assertion)
+        case PodAnswers():
+            verdict, evidence = _answers(plan, ledger, assertion)
         case _:
             assert_never(assertion)
     return AssertionResult(id=assertion.id, claim=assertion.claim, verdict=verdict, evidence=evidence)
@@ -199,6 +202,19 @@ def _alive(ledger: Ledger, assertion: Alive) -> Judged:
     if ledger.ended is not None and ledger.ended.reason in {"exited", "fatal-blocker"}:
         return "fail", f"up for {alive_s:.1f} s only: {ledger.ended.detail}"
     return "inconclusive", f"watched for {alive_s:.1f} s only"
+
+
+def _answers(plan: RunPlan, ledger: Ledger, assertion: PodAnswers) -> Judged:
+    if plan.workload == "replay":
+        return "skipped", "a recorded log can answer nothing"
+    answer = ledger.answers.get(assertion.id)
+    asked = f"kubectl exec {assertion.pod}" if assertion.command else f"kubectl logs {assertion.pod}"
+    if answer is None:
+        return "inconclusive", f"{asked}: never asked, since the pod never ran"
+    text = " ".join(answer.text.split()) or "nothing"
+    if not answer.matched:
+        return "fail", f"{asked} never matched /{assertion.pattern}/; last answer: {text}"
+    return "pass", f"{asked}: {text}"
 
 
 def _metric(ledger: Ledger, assertion: Metric) -> Judged:

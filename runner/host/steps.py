@@ -14,6 +14,7 @@ from typing import assert_never
 import attrs
 
 from runner.host import mounts
+from runner.host.images import busybox_archive
 from runner.model.events import StepOutcome
 from runner.model.experiment import (
     AnyStep,
@@ -21,6 +22,8 @@ from runner.model.experiment import (
     CgroupMount,
     CniPlugin,
     Environment,
+    ImagePreload,
+    Manifest,
     MountPropagation,
     Symlink,
     TmpfsMount,
@@ -85,6 +88,14 @@ class Steps:
                 return Applied(outcome="applied", verified=f"{name} has {value}")
             case WorkloadFlag(flags=flags):
                 return Applied(outcome="applied", verified=" ".join(flags))
+            case ImagePreload(name=name, command=command, directory=directory):
+                archive = busybox_archive(name, command)
+                file = Path(directory) / (name.replace("/", "_").replace(":", "_") + ".tar")
+                self._write(step.id, file, archive, 0o644)
+                return Applied(outcome="applied", verified=f"{file} has {len(archive)} bytes")
+            case Manifest():
+                # Nothing can be created before there is an API; the cluster client says when it was.
+                return Applied(outcome="applied", verified="")
             case _:
                 assert_never(step)
 
@@ -126,10 +137,10 @@ class Steps:
             path.rename(kept)
         self._remember(name, lambda: _put_back(kept, path))
 
-    def _write(self, name: str, path: Path, content: str, mode: int) -> None:
+    def _write(self, name: str, path: Path, content: str | bytes, mode: int) -> None:
         self._make_directory(name, path.parent)
         self._set_aside(name, path)
-        path.write_text(content)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
         path.chmod(mode)
 
     def _link(self, name: str, path: Path, target: str) -> None:

@@ -102,7 +102,8 @@ class Launcher:
             self._child = self._fork(program, layer_fd=None, filter_program=b"")
             self._child.release()
             self._note_exec()
-            self._wait()
+            if self._started:
+                self._wait()
             return
         check_view(plan.view, view_kinds(plan.view), plan.layer)
         capabilities = probe()

@@ -112,6 +112,21 @@ class WitnessSeen(Event):
 
 
 @attrs.frozen(kw_only=True)
+class PodAnswered(Event):
+    """A pod was asked, by ``kubectl logs`` or ``kubectl exec``, what an assertion claims.
+
+    Attributes:
+        assertion: Its id.
+        matched: Whether the answer is the claimed one.
+        text: The answer's end, or why there is none.
+    """
+
+    assertion: str
+    matched: bool
+    text: str
+
+
+@attrs.frozen(kw_only=True)
 class WorkloadExited(Event):
     """The workload's first process ended: ``code``, or ``signal`` when killed by one."""
 
@@ -165,6 +180,7 @@ AnyEvent = (
     | PathUsed
     | InterceptionCounted
     | WitnessSeen
+    | PodAnswered
     | WorkloadExited
     | HoldPassed
     | DeadlinePassed

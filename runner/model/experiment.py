@@ -130,6 +130,32 @@ class WorkloadFlag(Step):
     flags: tuple[str, ...]
 
 
+@attrs.frozen(kw_only=True)
+class ImagePreload(Step):
+    """Put a container image where k3s imports it from at its start: a static busybox, and nothing else.
+
+    Attributes:
+        name: Reference that pods use, with registry and tag, e.g. ``docker.io/local/busybox:1``.
+        command: What a container of it runs unless its pod says otherwise.
+        directory: Where archives are imported from.
+    """
+
+    name: str = attrs.field(validator=not_empty)
+    command: tuple[str, ...]
+    directory: str = attrs.field(default="/var/lib/rancher/k3s/agent/images", validator=absolute_path)
+
+
+@attrs.frozen(kw_only=True)
+class Manifest(Step):
+    """Create objects through the API once the node is registered.
+
+    Attributes:
+        objects: Each one JSON document, with ``apiVersion`` and ``kind``.
+    """
+
+    objects: tuple[str, ...] = attrs.field(validator=attrs.validators.min_len(1))
+
+
 AnyStep = (
     WriteFile
     | Symlink
@@ -140,6 +166,8 @@ AnyStep = (
     | Environment
     | CniPlugin
     | WorkloadFlag
+    | ImagePreload
+    | Manifest
 )
 
 
@@ -217,7 +245,22 @@ class Metric(Assertion):
     at_most: float | None = None
 
 
-AnyAssertion = Absent | Present | Reached | Redirected | Alive | Metric
+@attrs.frozen(kw_only=True)
+class PodAnswers(Assertion):
+    """``kubectl logs`` of a pod, or ``kubectl exec`` in it, gives a text that matches; asked until it does.
+
+    Attributes:
+        pod: Name, in the namespace ``default``.
+        command: What is executed in the pod; empty means its logs.
+        pattern: Regular expression, searched in the answer (both its streams).
+    """
+
+    pod: str = attrs.field(validator=not_empty)
+    command: tuple[str, ...] = ()
+    pattern: str = attrs.field(validator=not_empty)
+
+
+AnyAssertion = Absent | Present | Reached | Redirected | Alive | Metric | PodAnswers
 
 
 @attrs.frozen(kw_only=True)

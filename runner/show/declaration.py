@@ -15,6 +15,10 @@ def print_declaration(console: Console, experiment: Experiment) -> None:
     console.print(Text(f"Experiment {experiment.number}: {experiment.slug}", style="bold"))
     parent = f"exp{experiment.parent:02d}" if experiment.parent is not None else "none"
     target = f"{experiment.target}, held {experiment.hold_s:g} s, within {experiment.deadline_s:g} s"
+    other_targets = [
+        (f"on {', '.join(goal.workloads)}", f"{goal.target}, held {goal.hold_s:g} s: {goal.reason}")
+        for goal in experiment.other_goals
+    ]
     for name, text in (
         ("question", experiment.question),
         ("parent", parent),
@@ -22,6 +26,7 @@ def print_declaration(console: Console, experiment: Experiment) -> None:
         ("refuted by", experiment.refuted_by),
         ("mechanism", experiment.mechanism),
         ("target", target),
+        *other_targets,
     ):
         console.print(f"[dim]{name:>15}[/]  ", Text(text), sep="")
     steps = [(step.id, kind_of(step), ", ".join(step.holds_back), step.reason) for step in experiment.steps]

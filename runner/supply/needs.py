@@ -53,6 +53,9 @@ CONTAINERD: tuple[Need, ...] = (
 )
 """Wanted by the workload ``kubernetes`` alone."""
 
+IMAGES: tuple[Need, ...] = (_need("busybox", "busybox-static", "container images are built of it"),)
+"""Wanted by experiments that preload images."""
+
 CNI_ONLY = frozenset(need.command for need in NEEDS if need.package == "containernetworking-plugins")
 """Commands looked for in the CNI directory alone: iproute2 has a ``bridge`` too, and it is another program."""
 

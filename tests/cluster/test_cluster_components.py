@@ -7,7 +7,7 @@ from pathlib import Path
 import attrs
 import pytest
 
-from runner.cluster.components import components, containerd_config
+from runner.cluster.components import Component, components, containerd_config
 from runner.cluster.settings import Datastore, Settings
 from runner.cluster.waiting import Api
 from runner.model.tagged import tag, untag
@@ -18,7 +18,7 @@ DATASTORES: tuple[Datastore, ...] = ("kine", "etcd")
 
 @pytest.mark.parametrize("datastore", DATASTORES)
 def test_whoever_is_waited_for_stands_before_and_can_answer(datastore: Datastore) -> None:
-    seen = {}
+    seen: dict[str, Component] = {}
     for component in components(attrs.evolve(SETTINGS, datastore=datastore)):
         for name in component.after:
             assert seen[name].answer is not None

@@ -78,7 +78,9 @@ async def api(written: Settings, nursery: trio.Nursery) -> int:
 
     (listener,) = await trio.open_ssl_over_tcp_listeners(0, context, host="127.0.0.1", https_compatible=True)
     nursery.start_soon(trio.serve_listeners, serve, [listener])
-    port: int = listener.transport_listener.socket.getsockname()[1]
+    transport = listener.transport_listener
+    assert isinstance(transport, trio.SocketListener)
+    port: int = transport.socket.getsockname()[1]
     return port
 
 

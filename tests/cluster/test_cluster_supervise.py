@@ -47,7 +47,7 @@ trio.run(main)
 """
 
 LISTEN = (
-    f"exec {sys.executable} -c 'import socket,time; s=socket.socket(socket.AF_UNIX); s.bind(\"{{}}\"); s.listen();"
+    f'exec {sys.executable} -c \'import socket,time; s=socket.socket(socket.AF_UNIX); s.bind("{{}}"); s.listen();'
     " [s.accept() for _ in iter(int, 1)]'"
 )
 Cluster = Callable[..., "subprocess.Popen[str]"]
@@ -110,7 +110,9 @@ def test_a_component_starts_when_what_it_waits_for_accepts_and_not_before(cluste
     lines += read_until(process, "[second] here")
     assert lines.index("[first] listening") < lines.index("[second] here")
     assert [line for line in lines if line.startswith("Running second ")]
-    assert lines.index("[first] listening") < next(n for n, line in enumerate(lines) if line.startswith("Running second "))
+    assert lines.index("[first] listening") < next(
+        n for n, line in enumerate(lines) if line.startswith("Running second ")
+    )
 
 
 def test_lines_come_whole_and_under_their_components_name(cluster: Cluster) -> None:

@@ -1,5 +1,7 @@
 """Comparison: what broke, what is fixed, and above all what cannot be told."""
 
+from typing import TYPE_CHECKING
+
 import attrs
 import pytest
 from hypothesis import given
@@ -11,7 +13,6 @@ from runner.core.compared import LEGEND, MIRROR, SYMBOLS, Comparison, Mark, Row
 from runner.core.gate import gate
 from runner.core.milestones import MILESTONES
 from runner.model.result import EndedBy, RunResult
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from runner.model.experiment import Verdict

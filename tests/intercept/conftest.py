@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from launcher_driver import World, make_world
 
 PROGRAMS = Path(__file__).parent / "programs"

@@ -7,7 +7,6 @@ agree on them: inodes, times, link counts of directories, free space, device num
 import difflib
 
 import pytest
-
 from launcher_driver import World, make_world, run
 
 pytestmark = pytest.mark.ptrace
@@ -42,7 +41,9 @@ def test_a_c_program_sees_the_same(build, tmp_path, context, static):
 
     expected = lines_under(tmp_path, program, arguments, "mount")
     assert len(expected) > 1000
-    assert not [line for line in expected if "registers changed" in line or "was changed" in line or "REGISTERS" in line]
+    assert not [
+        line for line in expected if "registers changed" in line or "was changed" in line or "REGISTERS" in line
+    ]
     for mechanism in ("seccomp", "syscall"):
         assert not differences(expected, lines_under(tmp_path, program, arguments, mechanism))
 

@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
-
 from launcher_driver import ROOT, run, start
+
 from runner.intercept import probe as probe_module
 from runner.intercept.plan import Delay
 from runner.intercept.probe import UnfitError, probe
@@ -111,7 +111,9 @@ class TestHandedOn:
 
     @EVERY
     def test_environment_arguments_and_directory_are_the_plans(self, world, mechanism):
-        output = run(world, mechanism, ["sh", "-c", 'echo "$ONLY $1 $0 $(pwd)"; env | wc -l', "zero", "a b"], env={"ONLY": "x y"}).output
+        output = run(
+            world, mechanism, ["sh", "-c", 'echo "$ONLY $1 $0 $(pwd)"; env | wc -l', "zero", "a b"], env={"ONLY": "x y"}
+        ).output
         first, count = output.splitlines()
         assert first == "x y a b zero /"
         assert int(count) <= 5  # PATH, ONLY, and what sh adds
@@ -221,7 +223,9 @@ class TestEndings:
     def test_a_killed_tracer_takes_every_tracee_with_it(self, world, mechanism):
         note = world.out / "pid"
         os.mkfifo(note)
-        running = start(world, mechanism, ["sh", "-c", "setsid sh -c 'echo $$ > $0; exec sleep 100' $0 & wait", str(note)])
+        running = start(
+            world, mechanism, ["sh", "-c", "setsid sh -c 'echo $$ > $0; exec sleep 100' $0 & wait", str(note)]
+        )
         first = running.next_record(Started).pid
         inner = int(note.read_text())
         running.process.kill()

@@ -1,11 +1,9 @@
 """What tracers get wrong: signals, threads, new programs, other roots. Each program checks itself."""
 
 import pytest
+from launcher_driver import make_world, run
 
-from launcher_driver import run
 from runner.model.view import StatfsSpoof
-
-from launcher_driver import make_world
 
 pytestmark = pytest.mark.ptrace
 TRACING = pytest.mark.parametrize("mechanism", ["seccomp", "syscall"])
@@ -87,7 +85,9 @@ def test_a_miss_costs_exactly_one_stop_and_other_calls_none(manners, world):
     few = manners("seccomp", "opens", 10, path="real").report.stops
     many = manners("seccomp", "opens", 510, path="real").report.stops
     assert many["seccomp"] - few["seccomp"] == 500
-    assert {kind: many[kind] for kind in many if kind != "seccomp"} == {kind: few[kind] for kind in few if kind != "seccomp"}
+    assert {kind: many[kind] for kind in many if kind != "seccomp"} == {
+        kind: few[kind] for kind in few if kind != "seccomp"
+    }
 
 
 def test_a_hit_costs_one_seccomp_stop_and_one_or_two_more(manners):

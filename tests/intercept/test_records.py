@@ -43,7 +43,15 @@ def test_a_record_survives_its_line(record):
 
 
 @pytest.mark.parametrize(
-    "line", ["", "{}", "[]", '{"event":"novelty","t":1}', '{"event":"started","t":1}', '{"event":"started","t":1,"pid":2,"x":3}']
+    "line",
+    [
+        "",
+        "{}",
+        "[]",
+        '{"event":"novelty","t":1}',
+        '{"event":"started","t":1}',
+        '{"event":"started","t":1,"pid":2,"x":3}',
+    ],
 )
 def test_other_lines_are_refused_and_quoted(line):
     with pytest.raises(RecordError, match="no record of the launcher"):

@@ -45,14 +45,14 @@ def test_without_a_descriptor_every_text_is_absolute():
 
 
 def test_a_real_file_named_through_the_layer_gets_its_own_path():
-    assert made("openat", (3, POINTER, 0, 0, 0, 0), REAL) == Rewriting(name=None, arguments={}, texts={1: "/proc/sys/y"})
+    assert made("openat", (3, POINTER, 0, 0, 0, 0), REAL) == Rewriting(
+        name=None, arguments={}, texts={1: "/proc/sys/y"}
+    )
 
 
 def test_of_two_paths_only_the_one_meant_is_changed():
     rewriting = made("rename", (POINTER, OTHER, 0, 0, 0, 0), PLAIN, None)
-    assert rewriting == Rewriting(
-        name="renameat", arguments={0: FD, 1: POINTER + 1, 2: AT_FDCWD, 3: OTHER}, texts={}
-    )
+    assert rewriting == Rewriting(name="renameat", arguments={0: FD, 1: POINTER + 1, 2: AT_FDCWD, 3: OTHER}, texts={})
     rewriting = made("renameat2", (3, POINTER, 4, OTHER, 1, 0), None, ODD)
     assert rewriting == Rewriting(name=None, arguments={2: FD}, texts={3: "proc/sys/x"})
 

@@ -39,7 +39,15 @@ class Facts:
 class TestScreen:
     @pytest.mark.parametrize(
         "path",
-        ["/proc/sys", "/proc/sys/", "/proc/sys/kernel/panic", "/proc/sys/x/y", "//proc//sys/./vm/", "/proc/diskstats", "/dev/kmsg"],
+        [
+            "/proc/sys",
+            "/proc/sys/",
+            "/proc/sys/kernel/panic",
+            "/proc/sys/x/y",
+            "//proc//sys/./vm/",
+            "/proc/diskstats",
+            "/dev/kmsg",
+        ],
     )
     def test_paths_of_the_view_are_seen_from_the_text_alone(self, path):
         assert RULES.screen(path, follows=True, creates=False) is Screening.PLAIN
@@ -71,7 +79,11 @@ class TestScreen:
     def test_a_new_name_may_appear_in_the_tree_through_a_link(self):
         assert RULES.screen("/tmp/link/new", follows=False, creates=True) is Screening.WALK
 
-    @given(st.lists(st.sampled_from(["proc", "sys", "x", ".", "", "kernel"]), max_size=6).map(lambda parts: "/" + "/".join(parts)))
+    @given(
+        st.lists(st.sampled_from(["proc", "sys", "x", ".", "", "kernel"]), max_size=6).map(
+            lambda parts: "/" + "/".join(parts)
+        )
+    )
     def test_dots_and_doubled_slashes_never_change_the_answer(self, path):
         plain = posixpath.normpath("/" + path.lstrip("/"))
         answer = RULES.screen(path, follows=True, creates=False)

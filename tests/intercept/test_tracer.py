@@ -6,6 +6,7 @@ import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from simulated_kernel import FILTERED, MMAP, PLAIN, Call, Receive, SimulatedKernel, Spawn, Stop
 
 from runner.intercept import abi_x86_64 as abi
 from runner.intercept.emit import Emitter
@@ -17,7 +18,6 @@ from runner.intercept.signals import OwnSignals
 from runner.intercept.tracer import Tracer, exit_code
 from runner.intercept.verdict import LEAVE, Ending, KeepMapping, Verdict
 from runner.model.view import View
-from simulated_kernel import FILTERED, MMAP, PLAIN, Call, Receive, SimulatedKernel, Spawn, Stop
 
 MISS, HIT, ODD = 0x1000, 0x2000, 0x3000
 LAYER_FD = 1000
@@ -138,9 +138,7 @@ def test_memory_is_mapped_once_and_the_call_runs_again(order, tracing):
 
 def test_the_wrong_order_is_noticed_by_these_tests():
     # Linux's assumption on gVisor's order: the redirect is undone at the entry, before the call runs.
-    trial = play(
-        Order.SECCOMP_THEN_ENTRY, Tracing.FILTERED, (call(HIT),), assumed=Order.SECCOMP_THEN_EXIT
-    )
+    trial = play(Order.SECCOMP_THEN_ENTRY, Tracing.FILTERED, (call(HIT),), assumed=Order.SECCOMP_THEN_EXIT)
     assert trial.threads[0].executed == [(FILTERED, (3, HIT, 12, 13, 14, 15))]
 
 
@@ -176,7 +174,13 @@ def test_every_call_runs_once_and_every_signal_arrives_whatever_the_order_of_rep
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.sampled_from(list(Order)), st.sampled_from(list(Tracing)), SCRIPTS, st.sets(st.integers(1, 60), max_size=6), st.data())
+@given(
+    st.sampled_from(list(Order)),
+    st.sampled_from(list(Tracing)),
+    SCRIPTS,
+    st.sets(st.integers(1, 60), max_size=6),
+    st.data(),
+)
 def test_threads_killed_at_any_request_are_forgotten_and_the_others_go_on(order, tracing, script, kills, data):
     trial = play(
         order,
@@ -190,6 +194,8 @@ def test_threads_killed_at_any_request_are_forgotten_and_the_others_go_on(order,
     assert not trial.tracer._threads
 
 
-@pytest.mark.parametrize(("status", "expected"), [(0, (0, None)), (3 << 8, (3, None)), (9, (None, 9)), (0x80 | 11, (None, 11))])
+@pytest.mark.parametrize(
+    ("status", "expected"), [(0, (0, None)), (3 << 8, (3, None)), (9, (None, 9)), (0x80 | 11, (None, 11))]
+)
 def test_ends_are_told_apart(status, expected):
     assert exit_code(status) == expected

@@ -87,7 +87,9 @@ def test_inside_somebody_elses_gvisor_the_same_experiment_runs_here_and_leaves_i
     work = Cache.of_user().root / "sandbox"
     work.mkdir(parents=True, exist_ok=True)
     # iptables' own lock file is no business of ours.
-    look = "ls -d /dev/kmsg /opt/cni/bin /var/lib/rancher; ls /run | grep -v xtables; readlink /usr/sbin/iptables; mount"
+    look = (
+        "ls -d /dev/kmsg /opt/cni/bin /var/lib/rancher; ls /run | grep -v xtables; readlink /usr/sbin/iptables; mount"
+    )
     run = f"{sys.executable} -m runner run exp13 --workload standin --results /tmp/results --json"
     script = (
         f"({look}) > /tmp/before 2>&1; {run} > /tmp/out; code=$?; ({look}) > /tmp/after 2>&1;"

@@ -1,0 +1,36 @@
+"""What is known about blockers, for a terminal."""
+
+from collections.abc import Mapping
+
+from rich.console import Console, Group
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from runner.core.blocker_rule import BlockerRule
+from runner.formats.blocker_page import facts_of
+
+WIDTH = 100
+
+
+def print_rule(console: Console, rule: BlockerRule) -> None:
+    """One blocker in full."""
+    parts: list[Text | Padding] = [Text(rule.id, style="bold red" if rule.fatal else "bold yellow")]
+    for heading, text in facts_of(rule):
+        parts += [Text(), Text(heading, style="bold"), Padding(Text(text), (0, 0, 0, 2))]
+    for heading, lines in (("Upstream", rule.links), ("Seen in", rule.seen_in)):
+        if lines:
+            parts += [Text(), Text(heading, style="bold"), *(Padding(Text(line), (0, 0, 0, 2)) for line in lines)]
+    parts += [Text(), Text("Recognised by", style="bold"), Padding(Text(rule.pattern, style="dim"), (0, 0, 0, 2))]
+    console.print(Group(*parts), width=min(console.width, WIDTH))
+
+
+def print_all(console: Console, rules: Mapping[str, BlockerRule]) -> None:
+    """All of them, a line each, fatal ones first."""
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for heading in ("blocker", "component", "stands before", "what to do"):
+        table.add_column(heading, overflow="fold")
+    for rule in sorted(rules.values(), key=lambda rule: (not rule.fatal, rule.component, rule.id)):
+        style = "red" if rule.fatal else "yellow"
+        table.add_row(Text(rule.id, style=style), rule.component, rule.lies_before, rule.advice)
+    console.print(table)
