@@ -100,5 +100,4 @@ def docs(session: nox.Session) -> None:
     """Make the pages of docs/blockers and docs/result.schema.json anew from the code."""
     install(session)
     session.run("python", "-m", "runner", "explain", "--markdown", "docs/blockers", silent=True)
-    schema = session.run("python", "-m", "runner", "schema", silent=True)
-    (ROOT / "docs" / "result.schema.json").write_text(str(schema), encoding="utf-8")
+    session.run("python", "-m", "runner", "schema", "--out", "docs/result.schema.json")

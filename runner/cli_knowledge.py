@@ -119,11 +119,16 @@ def completion(context: click.Context, shell: str) -> None:
 
 
 @click.command()
-def schema() -> None:
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="File to write instead of stdout.")
+def schema(out: Path | None) -> None:
     """Print the JSON Schema of result.json (docs/result.schema.json)."""
-    from runner.core.schema import result_schema  # noqa: PLC0415
+    import json  # noqa: PLC0415
 
-    print_json(result_schema())
+    from runner.core.schema import result_schema  # noqa: PLC0415
+    from runner.reporting import write_report  # noqa: PLC0415
+
+    text = json.dumps(result_schema(), indent=2) + "\n"
+    click.echo(str(write_report(out, text)) if out is not None else text, nl=out is not None)
 
 
 COMMANDS = (explain, bundle, list_experiments, completion, schema)

@@ -56,8 +56,8 @@ def declared_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_bad_file_is_refused_by_name(
     declared_elsewhere: Path, monkeypatch: pytest.MonkeyPatch, name: str, text: str, message: str
 ) -> None:
-    import sys  # noqa: PLC0415
-    import types  # noqa: PLC0415
+    import sys
+    import types
 
     holder = types.ModuleType("tests_exp13")
     holder.EXP13 = EXP13  # type: ignore[attr-defined]

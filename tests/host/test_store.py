@@ -70,7 +70,7 @@ def test_a_full_disk_is_an_error_that_keeps_what_was_written(tmp_path: Path) -> 
         "    print(sum(1 for _ in (run.path / 'workload.log').open()) > 100)\n"
     )
     script = f'mount -t tmpfs -o size=256k tmpfs {tmp_path} && exec "$0" -c "$1"'
-    import sys  # noqa: PLC0415
+    import sys
 
     done = subprocess.run(
         ["unshare", "--mount", "sh", "-c", script, sys.executable, program],

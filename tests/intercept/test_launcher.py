@@ -12,11 +12,13 @@ import pytest
 from launcher_driver import ROOT, run, start
 
 from runner.intercept import probe as probe_module
-from runner.intercept.plan import Delay
+from runner.intercept.plan import Delay, LaunchPlan, to_json
 from runner.intercept.probe import UnfitError, probe
 from runner.intercept.records import Exited, Failed, Observed, Probed, Redirected, Report, Started
+from runner.intercept.view_layer import materialise
 
 pytestmark = pytest.mark.ptrace
+
 EVERY = pytest.mark.parametrize("mechanism", ["none", "mount", "seccomp", "syscall"])
 TRACING = pytest.mark.parametrize("mechanism", ["seccomp", "syscall"])
 
@@ -185,7 +187,8 @@ class TestDelays:
         for mechanism in ("none", "seccomp", "syscall"):
             took = {}
             for path in (slow, fast):
-                outcome = run(world, mechanism, ["cat", path], delays=delay)
+                # Not cat, which copies from file to file without reading.
+                outcome = run(world, mechanism, ["dd", f"if={path}", "status=none"], delays=delay)
                 took[path] = outcome.of(Exited)[0].t - outcome.of(Started)[0].t
             assert took[slow] >= 0.6  # the text, and the end of the file
             assert took[fast] < 0.3
@@ -251,20 +254,34 @@ class TestEndings:
 
     @pytest.mark.parametrize("mechanism", ["none", "seccomp"])
     def test_the_launcher_dies_with_its_parent(self, world, mechanism):
-        note = world.out / "pid"
-        os.mkfifo(note)
-        parent = os.fork()
-        if parent == 0:
-            try:
-                start(world, mechanism, ["sh", "-c", 'echo $PPID $$ > "$0"; exec sleep 100', str(note)])
-                signal.pause()
-            finally:
-                os._exit(1)
-        launcher, workload = map(int, note.read_text().split())
-        os.kill(parent, signal.SIGKILL)
-        os.waitpid(parent, 0)
-        for pid in (workload, launcher):
-            wait_until_gone(pid)
+        plan = LaunchPlan(
+            mechanism=mechanism,
+            argv=("sh", "-c", "echo $PPID $$; exec sleep 100"),
+            env={"PATH": os.environ["PATH"]},
+            view=world.view,
+            layer=str(world.layer),
+        )
+        materialise(world.view, str(world.layer))
+        # The parent starts a launcher, hands it its plan and lives on; its output is the workload's.
+        program = """
+import os, signal, subprocess, sys
+plan_read, plan_write = os.pipe()
+events_read, events_write = os.pipe()
+command = [sys.executable, "-m", "runner.intercept", "--plan-fd", str(plan_read), "--events-fd", str(events_write)]
+launcher = subprocess.Popen(command, pass_fds=(plan_read, events_write))
+os.close(plan_read)
+os.write(plan_write, sys.argv[1].encode())
+os.close(plan_write)
+signal.pause()
+"""
+        parent = subprocess.Popen([sys.executable, "-c", program, to_json(plan)], stdout=subprocess.PIPE, cwd=ROOT)
+        assert parent.stdout is not None
+        with parent.stdout:
+            launcher, workload = map(int, parent.stdout.readline().split())
+            parent.kill()
+            parent.wait()
+            for pid in (workload, launcher):
+                wait_until_gone(pid)
 
     def test_a_reader_that_stops_reading_holds_nothing_up(self, world):
         script = f"i=0; while [ $i -lt 300 ]; do cat {world.tree}/only/new; i=$((i+1)); done"

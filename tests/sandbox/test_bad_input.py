@@ -22,7 +22,7 @@ def refusal(done: "subprocess.CompletedProcess[str]") -> str:
 @pytest.mark.parametrize(
     ("words", "code", "says"),
     [
-        (("run", "exp99"), 64, "no experiment 'exp99'; there are: exp13"),
+        (("run", "exp99"), 64, "no experiment 'exp99'; there are: exp01"),
         (("run",), 64, "Missing argument 'EXP...'"),
         (("run", "exp13", "--without", "kmgs"), 64, "exp13 has no such step or view part; it has: cgroup-v1"),
         (("run", "exp13", "--deadline", "0"), 64, "must be above zero"),

@@ -243,7 +243,7 @@ async def test_killed_half_way_leaves_nothing_that_looks_whole_and_the_next_one_
         "said = lambda text, share: print(text, flush=True)\n"
         f"trio.run(partial(find_kubernetes, said, environ={environ!r}, cache=Cache(root=Path({str(cache.root)!r}))))\n"
     )
-    process = subprocess.Popen(  # noqa: ASYNC220  it is killed by the test, not by a scope
+    process = subprocess.Popen(
         [sys.executable, "-c", program],
         stdout=subprocess.PIPE,
         text=True,
