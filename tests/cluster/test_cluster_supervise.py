@@ -147,7 +147,7 @@ def test_the_end_of_one_ends_all_and_is_named_after_its_last_words(cluster: Clus
     wait_until_gone(pid_of(lines, "long"))
 
 
-def test_a_program_that_is_not_there_is_named(cluster: Cluster, tmp_path: Path) -> None:
+def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:
     process = subprocess.run(
         [sys.executable, "-c", PROGRAM.replace("/bin/sh", "/no/such/program"), str(tmp_path), "one::true"],
         capture_output=True,
