@@ -6,7 +6,8 @@ import pytest
 
 from runner.cluster.settings import Settings, parse
 from runner.core.prepare import prepare
-from runner.registry import find
+from runner.model.experiment import Experiment
+from runner.registry import all_experiments, find
 
 PROGRAMS = ("--programs=/p", "--datastore-program=/d/kine")
 
@@ -28,6 +29,12 @@ def test_everything_that_experiment_13_gives_this_workload_is_understood() -> No
     assert settings.programs == Path("/p")
     assert "--local-storage-capacity-isolation=false" in settings.kubelet_args
     assert "--enforce-node-allocatable=" in settings.kubelet_args
+
+
+@pytest.mark.parametrize("experiment", all_experiments().values(), ids=lambda experiment: experiment.name)
+def test_no_experiment_gives_this_workload_a_flag_that_it_does_not_know(experiment: Experiment) -> None:
+    plan = prepare(experiment, workload="kubernetes", arena="gvisor", command=PROGRAMS)
+    assert parse(list(plan.argv), node="runsc", address="192.168.10.2").node == "runsc"
 
 
 @pytest.mark.parametrize(

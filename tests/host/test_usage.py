@@ -43,7 +43,7 @@ async def test_a_real_familys_memory_is_seen() -> None:
     program = "import sys; held = b'x' * 64 * 2**20; print('held', flush=True); sys.stdin.read()"
     inner = [sys.executable, "-c", program]
     outer = f"import subprocess; subprocess.run({inner!r})"
-    process = subprocess.Popen(  # noqa: ASYNC220  it is ended by the test, not by a scope
+    process = subprocess.Popen(
         [sys.executable, "-c", outer], stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
     )
     assert process.stdout is not None
