@@ -192,7 +192,10 @@ def _assertions(sides: Sequence[Side]) -> tuple[Row, ...]:
             _together(["good" if v == "pass" else "bad" if v == "fail" else "unknown" for v in found])
             for found in verdicts
         ]
-        words = tuple(_words(list(found)) if found else "not declared" for found in verdicts)
+        words = tuple(
+            _words(list(found)) if found else "not declared" if side.measured else "nothing measured"
+            for side, found in zip(sides, verdicts, strict=True)
+        )
         marks = tuple(
             "unknown" if mark == "same" and word != words[0] else mark
             for mark, word in zip(_marks(states), words, strict=True)

@@ -65,7 +65,13 @@ def ratio_words(row: TimeRow, side: int) -> str:
 
 def transitions(comparison: Comparison) -> tuple[tuple[str, tuple[Row, ...]], ...]:
     """The rows of outcomes with their headings; assertions that are the same on all sides left out."""
-    changed = tuple(row for row in comparison.assertions if set(row.marks) != {"same"})
+    # A side without runs has no assertions; that is said once, above, not in a row for each.
+    measured = [bool(side.runs) for side in comparison.sides]
+    changed = tuple(
+        row
+        for row in comparison.assertions
+        if any(mark != "same" and there for mark, there in zip(row.marks, measured, strict=True))
+    )
     return (
         ("Outcome", comparison.outcomes),
         ("Milestones", comparison.milestones),
