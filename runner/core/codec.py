@@ -7,7 +7,7 @@ understood; older schema versions are upgraded here, one function a version.
 import json
 from collections.abc import Iterable
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import cattrs
 from cattrs.strategies import configure_tagged_union
@@ -16,6 +16,8 @@ from runner.model.events import AnyEvent
 from runner.model.experiment import AnyAssertion, AnyStep
 from runner.model.plan import RunPlan
 from runner.model.result import SCHEMA_VERSION, RunResult
+
+Record = TypeVar("Record")
 
 
 class FormatError(ValueError):
@@ -110,3 +112,20 @@ def _reason(error: Exception) -> str:
 def to_plain(record: Any) -> Any:  # noqa: ANN401  any record in, plain JSON values out
     """Any record of the model as plain dicts, lists and values."""
     return _converter().unstructure(record)
+
+
+def to_json(record: object) -> str:
+    """Any record of the model or the core as an indented document, ending in a newline."""
+    return json.dumps(to_plain(record), indent=2) + "\n"
+
+
+def from_json(text: str, kind: type[Record]) -> Record:
+    """The record of a JSON document.
+
+    Raises:
+        FormatError: It is not of that kind.
+    """
+    try:
+        return _converter().structure(json.loads(text), kind)
+    except _NOT_OF_THE_FORM as error:
+        raise FormatError(f"no {kind.__name__.lower()}: {_reason(error)}") from error
