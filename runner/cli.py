@@ -41,7 +41,13 @@ def show(exp: str) -> None:
     default="auto",
     show_default=True,
 )
-@click.option("--arena", type=click.Choice(["auto", "gvisor", "here"]), default="auto", show_default=True)
+@click.option(
+    "--arena",
+    type=click.Choice(["auto", "gvisor", "here", "host"]),
+    default="auto",
+    show_default=True,
+    help="'host' is plain Linux in namespaces of its own, as a control; only ever on request.",
+)
 @click.option(
     "--mechanism", type=click.Choice(["mount", "seccomp", "syscall", "none"]), help="Instead of the experiment's own."
 )

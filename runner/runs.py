@@ -11,7 +11,10 @@ from pathlib import Path
 
 import attrs
 
-from runner.arena.gvisor import SOURCE, paths_of_this_program, refused_because, sandbox_command
+from runner.arena import host
+from runner.arena.gvisor import sandbox_command
+from runner.arena.host import host_command
+from runner.arena.private_root import SOURCE, paths_of_this_program, refused_because
 from runner.conduct import Inside, Watcher, conduct, inner_command
 from runner.core.prepare import prepare
 from runner.host.arena_facts import inside_gvisor
@@ -133,42 +136,48 @@ def _arena_kind(wanted: str) -> ArenaKind:
         return "gvisor"
     if wanted == "here":
         return "here"
+    if wanted == "host":
+        return "host"
     return "here" if inside_gvisor() else "gvisor"
 
 
 def _refuse_early(kind: ArenaKind) -> None:
-    if kind != "gvisor":
+    if kind == "here":
         if os.geteuid() != 0:
             raise ArenaError("not root: steps mount and write system files; run it as root")
         return
-    reason = refused_because()
+    reason = refused_because(*(host.TOOLS if kind == "host" else ()))
     if reason:
         raise ArenaError(reason)
 
 
 async def _ground(kind: ArenaKind, workload: Workload, progress: Progress) -> _Ground:
-    if kind != "gvisor":
+    if kind == "here":
         return _Ground(kind=kind)
-    return _Ground(
-        kind=kind, runsc=await find_runsc(progress), layer=await package_layer(progress, more=workload.commands)
-    )
+    runsc = await find_runsc(progress) if kind == "gvisor" else None
+    return _Ground(kind=kind, runsc=runsc, layer=await package_layer(progress, more=workload.commands))
 
 
 def _inside(plan: RunPlan, ground: _Ground, workload: Workload, options: RunOptions, began: float) -> Inside:
     command = inner_command(plan, began)
-    if ground.runsc is None:
+    if ground.kind == "here":
         return Inside(argv=command, env={**os.environ, "PYTHONPATH": str(SOURCE)})
     work = Cache.of_user().root / "sandbox"
     work.mkdir(parents=True, exist_ok=True)
-    sandbox = sandbox_command(
-        runsc=ground.runsc.path,
-        platform=options.platform,
-        network=options.network,
-        layer=ground.layer.path if ground.layer else None,
-        work=work,
-        inside=command,
-        shown=(*paths_of_this_program(), *workload.needs),
-    )
+    layer = ground.layer.path if ground.layer else None
+    shown = (*paths_of_this_program(), *workload.needs)
+    if ground.runsc is None:
+        sandbox = host_command(layer=layer, work=work, inside=command, shown=shown)
+    else:
+        sandbox = sandbox_command(
+            runsc=ground.runsc.path,
+            platform=options.platform,
+            network=options.network,
+            layer=layer,
+            work=work,
+            inside=command,
+            shown=shown,
+        )
     return Inside(argv=sandbox.argv, env=dict(sandbox.env))
 
 

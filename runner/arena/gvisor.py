@@ -8,45 +8,19 @@ namespace (left behind by a kill), and gives no place to put the overlay.
 """
 
 import json
-import os
-import shutil
-import sys
-from collections.abc import Mapping
-from importlib.resources import files
 from pathlib import Path
 
-import attrs
-
-from runner.core.prepare import STATE_DIRECTORIES
+from runner.arena.private_root import ENVIRONMENT, HOSTNAME, SandboxCommand, on_other_filesystems, script, settings
 
 # `--overlay2=none` keeps the root 9p: with gVisor's own overlay on top statfs says overlayfs, and that part of the story
 # is not reproduced. `--ignore-cgroups`: the sandbox's own cgroups are mounted by a step, the machine's are not touched.
 # `--net-raw`: iptables needs raw sockets.
 RUNSC_FLAGS = ("--net-raw", "--ignore-cgroups", "--overlay2=none")
-ADDRESS = "192.168.10.2"
-GATEWAY = "192.168.10.1"
-# The original's sandbox called itself so; k3s names its node after it.
-HOSTNAME = "runsc"
-# Empty inside, whatever the machine has there.
-MASKED = (*STATE_DIRECTORIES, "/run")
-# Seconds that a stopped run gets to undo and report before its sandbox is killed.
-GRACE_S = 8
 CAPABILITIES = (
     "CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE NET_BIND_SERVICE"
     " NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN"
     " SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP"
 )
-# The directory that holds the packages runner and experiments, installed or checked out.
-SOURCE = Path(__file__).resolve().parents[2]
-PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
-
-@attrs.frozen(kw_only=True)
-class SandboxCommand:
-    """How to start the inside of a run in a sandbox: the command, and the environment that its script reads."""
-
-    argv: tuple[str, ...]
-    env: Mapping[str, str]
 
 
 def sandbox_command(
@@ -74,14 +48,13 @@ def sandbox_command(
         tmpfs_mib: Most that a run may write, in MiB of memory.
     """
     chosen = ((f"--platform={platform}",) if platform else ()) + ((f"--network={network}",) if network else ())
-    script = files("runner.arena").joinpath("gvisor.sh").read_text()
     unshare = ("unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--propagation", "private")
     return SandboxCommand(
         argv=(
             *unshare,
             "sh",
             "-c",
-            script,
+            script("root.sh") + script("gvisor.sh"),
             "runner-sandbox",
             str(work),
             str(layer) if layer else "",
@@ -90,39 +63,10 @@ def sandbox_command(
             *chosen,
         ),
         env={
-            "PATH": os.environ.get("PATH", PATH),
-            "BUNDLE": json.dumps(_bundle(work / "root", inside, _on_other_filesystems(shown))),
-            "MASKED": " ".join(MASKED),
-            "TMPFS_SIZE": f"{tmpfs_mib}m",
-            "ADDRESS": ADDRESS,
-            "GATEWAY": GATEWAY,
-            "HOSTNAME": HOSTNAME,
-            "GRACE_S": str(GRACE_S),
+            **settings(tmpfs_mib),
+            "BUNDLE": json.dumps(_bundle(work / "root", inside, on_other_filesystems(shown))),
         },
     )
-
-
-def paths_of_this_program() -> tuple[Path, ...]:
-    """What the inside needs to run this same program: interpreter, environment and source."""
-    candidates = [Path(sys.prefix), Path(sys.base_prefix), Path(sys.executable).resolve().parent, SOURCE]
-    return tuple(dict.fromkeys(candidates))
-
-
-def refused_because() -> str:
-    """Why this machine cannot make a sandbox; empty when nothing speaks against it."""
-    if os.geteuid() != 0:
-        return "not root: the sandbox needs namespaces and mounts of its own; run it as root (sudo -E nox -s exp13)"
-    missing = [tool for tool in ("unshare", "nsenter", "mount", "chroot", "cp") if shutil.which(tool) is None]
-    if missing:
-        return f"{', '.join(missing)} not found on PATH; install util-linux and coreutils"
-    return ""
-
-
-def _on_other_filesystems(paths: tuple[Path, ...]) -> tuple[Path, ...]:
-    """Those that an overlay over "/" would not show, since it does not cross mounts."""
-    root = Path("/").stat().st_dev
-    elsewhere = [path for path in paths if path.exists() and path.stat().st_dev != root]
-    return tuple(path for path in elsewhere if not any(other in path.parents for other in elsewhere))
 
 
 def _bundle(root: Path, inside: tuple[str, ...], bound: tuple[Path, ...]) -> dict[str, object]:
@@ -132,7 +76,7 @@ def _bundle(root: Path, inside: tuple[str, ...], bound: tuple[Path, ...]) -> dic
         "process": {
             "user": {"uid": 0, "gid": 0},
             "args": list(inside),
-            "env": [f"PATH={PATH}", "HOME=/root", "LANG=C.UTF-8", "PYTHONDONTWRITEBYTECODE=1", f"PYTHONPATH={SOURCE}"],
+            "env": [f"{name}={value}" for name, value in ENVIRONMENT.items()],
             "cwd": "/",
             "capabilities": dict.fromkeys(("bounding", "effective", "permitted", "inheritable"), capabilities),
             "rlimits": [{"type": "RLIMIT_NOFILE", "soft": 65536, "hard": 1048576}],

@@ -1,35 +1,10 @@
-# Runs as the first process of private PID, mount and network namespaces; when it ends, for whatever reason, the kernel
-# ends every process in them, unmounts all of it and drops the network. That is the whole clean-up.
+# After root.sh: start the sandbox over the root that it made.
 #
-# $1 work directory (becomes a tmpfs)   $2 layer directory or empty   $3 runsc   $4... runsc's flags
-# Standard input is the lifeline: it ends when the runner ends. MASKED lists directories that start out empty inside,
-# TMPFS_SIZE limits what a run may write, BUNDLE is the OCI bundle's config.json.
-set -eu
-work=$1 layer=$2 runsc=$3
-shift 3
-mount -t proc proc /proc
-mount -t tmpfs -o "size=$TMPFS_SIZE" tmpfs "$work"
-mkdir "$work/upper" "$work/overlay" "$work/root" "$work/bundle" "$work/state"
-[ -z "$layer" ] || cp -a "$layer/." "$work/upper/"
-mount -t overlay overlay -o "lowerdir=/,upperdir=$work/upper,workdir=$work/overlay" "$work/root"
-for masked in $MASKED; do
-    rm -rf "$work/root$masked"
-    mkdir -p "$work/root$masked"
-done
+# $1 runsc   $2... runsc's flags; BUNDLE is the OCI bundle's config.json.
+runsc=$1
+shift
+mkdir "$work/bundle" "$work/state"
 printf '%s' "$BUNDLE" > "$work/bundle/config.json"
-printf '127.0.0.1 localhost\n::1 localhost\n%s %s\n' "$ADDRESS" "$HOSTNAME" > "$work/root/etc/hosts"
-# The sandbox gets a network namespace other than its starter's: gVisor of 2022 refuses to take over the starter's own.
-touch "$work/net"
-unshare --net="$work/net" true
-ip() { nsenter --net="$work/net" chroot "$work/root" ip "$@"; }
-ip link set lo up
-# A pair of which one end has the address and the other end nothing: k3s wants an address and a default route, and no
-# packet of a run may ever leave it.
-ip link add eth0 type veth peer name far
-ip addr add "$ADDRESS/24" dev eth0
-ip link set far up
-ip link set eth0 up
-ip route add default via "$GATEWAY" dev eth0
 exec 3<&0
 "$runsc" --root "$work/state" "$@" run --bundle "$work/bundle" run <&3 &
 sandbox=$!

@@ -14,7 +14,8 @@ from typing import Any
 
 import trio
 
-from runner.arena.gvisor import SOURCE, paths_of_this_program, refused_because, sandbox_command
+from runner.arena.gvisor import sandbox_command
+from runner.arena.private_root import SOURCE, paths_of_this_program, refused_because
 from runner.supply.cache import Cache
 from runner.supply.runsc import find_runsc
 

@@ -6,6 +6,7 @@ Nothing is touched here: a plan that comes out can be printed, compared and stor
 import attrs
 
 from runner.model.experiment import (
+    Absent,
     AnyStep,
     ArenaKind,
     CniPlugin,
@@ -23,6 +24,11 @@ from runner.model.view import View
 
 # `--without view` means every part of the view: the experiment as if nobody had faked a file.
 WHOLE_VIEW = "view"
+
+# The control: what an experiment works around is gVisor's, so on plain Linux nothing blocks, whatever was left out ...
+PLAIN_LINUX = Expected(verdict="pass", ended_by="target-reached", holds=False)
+# ... but for what a k3s without its data bundle misses under any kernel.
+NOT_OF_GVISOR = {"host-local-not-found"}
 
 # Where k3s, the kubelet, containerd and CNI keep what they did before. A sandbox of ours starts with all of it empty; where
 # the arena is somebody else's, an empty tmpfs lies over each for the time of a run.
@@ -125,7 +131,7 @@ def prepare(
         view=view,
         skipped=tuple(skipped),
         without=tuple(sorted(left_out)),
-        expected=_expected(experiment, workload, left_out | dropped_parts),
+        expected=_expected(experiment, workload, arena, left_out | dropped_parts),
         goal=experiment.goal_for(workload),
         deadline_s=deadline_s or experiment.deadline_s,
         keep=keep,
@@ -152,16 +158,24 @@ def _left_out(experiment: Experiment, without: tuple[str, ...]) -> set[str]:
     return left_out
 
 
-def _expected(experiment: Experiment, workload: WorkloadKind, left_out: set[str]) -> Expected:
+def _expected(experiment: Experiment, workload: WorkloadKind, arena: ArenaKind, left_out: set[str]) -> Expected:
     """The declared outcome, or, with something left out, that the blockers it holds back appear."""
-    declared = experiment.expected_for(workload)
+    declared = PLAIN_LINUX if arena == "host" else experiment.expected_for(workload)
     if not left_out:
         return declared
     holders = [step.holds_back for step in experiment.steps if step.id in left_out and workload in step.workloads]
     holders += [held for part, held in experiment.view.holds_back.items() if part in left_out]
+    if arena == "host":
+        holders = [tuple(blocker for blocker in held if blocker in NOT_OF_GVISOR) for held in holders]
     holders = [held for held in holders if held]
     held_back = {blocker for held in holders for blocker in held}
     blockers = tuple(sorted(held_back))
     if not blockers:
-        return attrs.evolve(declared, holds=False)
+        # That nothing blocks on plain Linux says nothing about a workaround that was not there.
+        unshown = any(
+            isinstance(claim, Absent) and workload in claim.workloads and set(claim.by) <= left_out
+            for claim in experiment.assertions
+        )
+        verdict = "inconclusive" if arena == "host" and unshown else declared.verdict
+        return attrs.evolve(declared, verdict=verdict, holds=False)
     return Expected(verdict="fail", ended_by="fatal-blocker", blockers=blockers, any_of=len(holders) > 1, holds=False)

@@ -181,6 +181,8 @@ def _reached(ledger: Ledger, assertion: Reached) -> Judged:
 def _redirected(plan: RunPlan, ledger: Ledger, assertion: Redirected) -> Judged:
     if plan.mechanism not in {"seccomp", "syscall"}:
         return "skipped", f"mechanism {plan.mechanism} redirects without being asked, so there is nothing to count"
+    if not any(file.path.startswith(assertion.prefix) for file in plan.view.files):
+        return "skipped", f"every file of the view below {assertion.prefix} was left out"
     below = {
         path: count
         for path, count in ledger.redirects_by_path.items()

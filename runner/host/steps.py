@@ -163,6 +163,9 @@ class Steps:
 
     def _cgroups(self, step: CgroupMount) -> Applied:
         target = Path(step.target)
+        if any(entry.fstype == "cgroup2" and entry.target == step.target for entry in mounts.mount_table()):
+            # Plain Linux of today. The kernel gives a controller to one version alone, so none is left for version 1.
+            return Applied(outcome="already-there", verified=f"{target} is the unified hierarchy")
         present = {Path(entry.target).name for entry in mounts.mount_table() if entry.fstype == "cgroup"}
         missing = [controller for controller in step.controllers if controller not in present]
         if not missing:
@@ -186,9 +189,12 @@ class Steps:
                 continue
             self._remember(step.id, lambda directory=directory: mounts.unmount(str(directory)))  # type: ignore[misc]
             mounted.append(controller)
-        if not mounted:
+        there = [controller for controller in step.controllers if controller in present]
+        if not mounted and not there:
             raise OSError(22, f"no cgroup controller could be mounted: {', '.join(refused)}", str(target))
         note = f"; refused: {', '.join(refused)}" if refused else ""
+        if not mounted:
+            return Applied(outcome="already-there", verified=f"mounted already: {', '.join(there)}{note}")
         return Applied(outcome="applied", verified=f"mounted {', '.join(mounted)}{note}")
 
 

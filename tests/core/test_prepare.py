@@ -81,3 +81,22 @@ def test_kinds_are_named_as_in_results() -> None:
         "cni-plugin",
         "symlink",
     ]
+
+
+@pytest.mark.parametrize(
+    ("without", "verdict", "ended_by", "blockers"),
+    [
+        ((), "pass", "target-reached", ()),
+        # Nothing blocks, and so nothing shows what the step is good for.
+        (("kmsg",), "inconclusive", "target-reached", ()),
+        (("view", "iptables-legacy"), "inconclusive", "target-reached", ()),
+        (("image-gc",), "pass", "target-reached", ()),
+        (("cni-stub",), "fail", "fatal-blocker", ("host-local-not-found",)),
+        (("cni-stub", "kmsg"), "fail", "fatal-blocker", ("host-local-not-found",)),
+    ],
+)
+def test_on_plain_linux_only_what_is_not_gvisors_doing_is_expected_to_block(
+    without: tuple[str, ...], verdict: str, ended_by: str, blockers: tuple[str, ...]
+) -> None:
+    expected = prepare(EXP13, workload="k3s", arena="host", command=("k3s",), without=without).expected
+    assert (expected.verdict, expected.ended_by, expected.blockers) == (verdict, ended_by, blockers)

@@ -48,8 +48,11 @@ def reached(result: dict[str, Any]) -> list[str]:
 
 
 def traces() -> dict[str, list[str]]:
-    """What a run could leave in the machine's own namespaces: mounts and network devices."""
+    """What a run could leave in the machine's own namespaces: mounts, network devices, cgroups, sysctls."""
+    sysctls = ("kernel/hostname", "kernel/panic", "kernel/panic_on_oops", "vm/overcommit_memory", "vm/panic_on_oom")
     return {
+        "cgroups": sorted(str(path) for path in Path("/sys/fs/cgroup").glob("**/k3s-in-gvisor-*")),
+        "sysctls": [Path("/proc/sys", name).read_text() for name in sysctls],
         "mounts": sorted(Path("/proc/self/mounts").read_text().splitlines()),
         "devices": sorted(path.name for path in Path("/sys/class/net").iterdir()),
     }

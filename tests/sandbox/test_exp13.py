@@ -9,7 +9,8 @@ import pytest
 import trio
 from command import ROOT, fatal, reached, run_standin, traces
 
-from runner.arena.gvisor import paths_of_this_program, sandbox_command
+from runner.arena.gvisor import sandbox_command
+from runner.arena.private_root import paths_of_this_program
 from runner.supply.cache import Cache
 from runner.supply.layer import layer
 from runner.supply.runsc import find_runsc

@@ -1,0 +1,48 @@
+"""``python -m runner.arena.guard COMMAND...``: run a command in namespaces and cgroups of its own, and leave none of them behind.
+
+Namespaces end by themselves; a cgroup is a directory that somebody must remove when its last process has gone. The runner
+cannot be that somebody, for it may be killed; this process outlives it, because all it waits for is the command, which ends
+when its input does. Should this one be killed too, the next run removes what is left.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from runner.arena import cgroups
+from runner.host.mounts import mount_table
+
+WITH_US = ("setpriv", "--pdeathsig", "KILL")
+NAMESPACES = ("--mount", "--net", "--pid", "--ipc", "--uts")
+EXIT_NO_CGROUP = 2
+
+
+def main(argv: list[str]) -> int:
+    """The command's exit code, or 128 and its number for a signal."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    found = cgroups.hierarchies(mount_table(), Path("/proc/self/cgroup").read_text())
+    cgroups.sweep(found, os.getpid())
+    try:
+        groups = cgroups.make(found, os.getpid())
+        child = subprocess.Popen(
+            (*WITH_US, "unshare", *NAMESPACES, "--fork", "--kill-child", "--propagation", "private", *argv),
+            env={
+                **os.environ,
+                "GROUPS_OF_RUN": "".join(f"{group}\n" for group in groups),
+                "CGROUPS": " ".join(hierarchy.controllers for hierarchy in found),
+            },
+        )
+        code = child.wait()
+    except OSError as error:
+        sys.stderr.write(f"the run's namespaces and cgroups cannot be made: {error}\n")
+        return EXIT_NO_CGROUP
+    finally:
+        cgroups.sweep(found, os.getpid())
+    return code if code >= 0 else 128 - code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,87 @@
+"""What the arenas ``gvisor`` and ``host`` have in common: a copy-on-write root and a network of their own.
+
+The root is an overlay over the machine's, its upper layer a tmpfs, so nothing written reaches the machine; the network is one
+veth end of which nothing is behind the other. All of it lives in namespaces that end with the run. The mounting and linking
+itself is ``root.sh``, the first part of each arena's script.
+"""
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+
+import attrs
+
+from runner.core.prepare import STATE_DIRECTORIES
+
+ADDRESS = "192.168.10.2"
+GATEWAY = "192.168.10.1"
+# The original's sandbox called itself so; k3s names its node after it.
+HOSTNAME = "runsc"
+# Empty inside, whatever the machine has there.
+MASKED = (*STATE_DIRECTORIES, "/run")
+# Seconds that a stopped run gets to undo and report before its sandbox is killed.
+GRACE_S = 8
+# The directory that holds the packages runner and experiments, installed or checked out.
+SOURCE = Path(__file__).resolve().parents[2]
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+# What a program inside sees of its environment: nothing of the machine's.
+ENVIRONMENT: Mapping[str, str] = {
+    "PATH": PATH,
+    "HOME": "/root",
+    "LANG": "C.UTF-8",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "PYTHONPATH": str(SOURCE),
+}
+TOOLS = ("unshare", "nsenter", "mount", "chroot", "cp")
+
+
+@attrs.frozen(kw_only=True)
+class SandboxCommand:
+    """How to start the inside of a run in a sandbox: the command, and the environment that its script reads."""
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+
+
+def script(name: str) -> str:
+    """One of the shell scripts beside this module."""
+    return files("runner.arena").joinpath(name).read_text()
+
+
+def settings(tmpfs_mib: int) -> dict[str, str]:
+    """The variables that ``root.sh`` reads."""
+    return {
+        "PATH": os.environ.get("PATH", PATH),
+        "MASKED": " ".join(MASKED),
+        "TMPFS_SIZE": f"{tmpfs_mib}m",
+        "ADDRESS": ADDRESS,
+        "GATEWAY": GATEWAY,
+        "HOSTNAME": HOSTNAME,
+        "GRACE_S": str(GRACE_S),
+    }
+
+
+def paths_of_this_program() -> tuple[Path, ...]:
+    """What the inside needs to run this same program: interpreter, environment and source."""
+    candidates = [Path(sys.prefix), Path(sys.base_prefix), Path(sys.executable).resolve().parent, SOURCE]
+    return tuple(dict.fromkeys(candidates))
+
+
+def refused_because(*more_tools: str) -> str:
+    """Why this machine cannot make a sandbox; empty when nothing speaks against it."""
+    if os.geteuid() != 0:
+        return "not root: the sandbox needs namespaces and mounts of its own; run it as root (sudo -E nox -s exp13)"
+    missing = [tool for tool in (*TOOLS, *more_tools) if shutil.which(tool) is None]
+    if missing:
+        return f"{', '.join(missing)} not found on PATH; install util-linux and coreutils"
+    return ""
+
+
+def on_other_filesystems(paths: tuple[Path, ...]) -> tuple[Path, ...]:
+    """Those that an overlay over "/" would not show, since it does not cross mounts."""
+    root = Path("/").stat().st_dev
+    elsewhere = [path for path in paths if path.exists() and path.stat().st_dev != root]
+    return tuple(path for path in elsewhere if not any(other in path.parents for other in elsewhere))
