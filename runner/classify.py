@@ -31,6 +31,18 @@ CLOCK_LINES = 64
 # Distinct messages whose rules are remembered; logs repeat themselves.
 REMEMBERED = 4096
 
+# Control characters that text does not have, and how large a share of them makes a file binary.
+CONTROL = bytes(byte for byte in range(32) if byte not in b"\t\n\r\x1b")
+MOST_CONTROL = 0.05
+LEAST_BINARY = 512
+
+PACKED = {
+    b"\x28\xb5\x2f\xfd": ("zstd", "zstd -dc"),
+    b"\xfd7zXZ\x00": ("xz", "xz -dc"),
+    b"BZh": ("bzip2", "bzip2 -dc"),
+    b"PK\x03\x04": ("zip", "unzip -p"),
+}
+
 _STAMP = re.compile(
     r"^(?:(?P<level>[IWEF])\d{4} \d\d:\d\d:\d\d\.\d{6} +\d+ |time=\"\d{4}-\d\d-\d\d[T ][0-9:.]+(?:Z|[+-]\d\d:?\d\d)\" )"
 )
@@ -80,10 +92,12 @@ def classify_log(name: str, rules: Rules = classify) -> ClassifiedLog:
         rules: What names the blockers of a line.
 
     Raises:
-        ReplayError: It cannot be read.
+        ReplayError: It cannot be read, or is no log; the message says what to do.
     """
     found = _Findings(rules)
     for block in _blocks(name):
+        if not found.lines and (why := _no_log(block)) is not None:
+            raise ReplayError(f"{name}: {why}")
         found.see(block)
     reached = [rung.id for rung in found.milestones]
     ladder = [rung for rung in MILESTONES if rung in reached]
@@ -148,6 +162,19 @@ class _Findings:
         for line in before[-CLOCK_LINES:]:
             self._clock.at(parse_line(_text(line)))
         return round(self._clock.at(parse_line(text)), 3)
+
+
+def _no_log(block: bytes) -> str | None:
+    """Why the first block of a file cannot be a log's; None when it can."""
+    for magic, (kind, command) in PACKED.items():
+        if block.startswith(magic):
+            return f"packed with {kind}; unpack it first: {command} FILE | runner classify -"
+    head = block[: CLOCK_LINES * 1024]
+    # A log may hold rubbish, and a hole full of NUL where a machine went down; but then it holds lines as well.
+    known = any(parse_line(_text(line)).format != "plain" for line in head.split(b"\n", CLOCK_LINES)[:CLOCK_LINES])
+    if not known and len(head) >= LEAST_BINARY and len(head.translate(None, CONTROL)) < len(head) * (1 - MOST_CONTROL):
+        return "binary data, not a log; give a text log, plain or gzip"
+    return None
 
 
 def _blocker(rule: BlockerRule, at_s: float, line_no: int, text: str) -> FoundBlocker:

@@ -130,9 +130,16 @@ def run(exps: tuple[str, ...], *, repeat: int, logs: tuple[Path, ...], as_json: 
 def classify(logs: tuple[str, ...], *, as_json: bool) -> None:
     """Name the milestones and blockers in recorded LOG files ('-' is standard input; .gz is read as such)."""
     from runner.classify import classify_log  # noqa: PLC0415
+    from runner.replay import ReplayError  # noqa: PLC0415
     from runner.show.classified import print_classified  # noqa: PLC0415
 
-    found = [classify_log(name) for name in logs]
+    found, unread = [], 0
+    for name in logs:
+        try:
+            found.append(classify_log(name))
+        except ReplayError as error:  # the others are still looked at
+            click.echo(f"error: {error}", err=True)
+            unread += 1
     if as_json:
         from runner.core.codec import to_plain  # noqa: PLC0415
 
@@ -140,7 +147,7 @@ def classify(logs: tuple[str, ...], *, as_json: bool) -> None:
     else:
         for one in found:
             print_classified(_stdout(), one)
-    sys.exit(ExitCode.NOTHING_RUN if any(not one.lines for one in found) else ExitCode.AS_EXPECTED)
+    sys.exit(ExitCode.NOTHING_RUN if unread or any(not one.lines for one in found) else ExitCode.AS_EXPECTED)
 
 
 @cli.command()

@@ -4,6 +4,7 @@ What this module must not do: decide. It turns words into calls and prints what 
 """
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
@@ -12,12 +13,24 @@ from runner.cli_results import RESULTS, RUN_WORDS, complete_run, print_json, ref
 from runner.exit_codes import ExitCode
 
 SHELLS = ("bash", "zsh", "fish")
+# How much of a mistyped name must fit, 0 to 1, for it to be offered.
+LIKE = 0.6
 
 
 def _blockers(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
     from runner.core.blockers import RULES  # noqa: PLC0415
 
     return [name for name in RULES if name.startswith(incomplete)]
+
+
+def _near(word: str, names: Iterable[str]) -> list[str]:
+    """Up to three names that hold the word, or are spelt like it as a whole or in one part."""
+    from difflib import SequenceMatcher  # noqa: PLC0415
+
+    def likeness(name: str) -> float:
+        return max(SequenceMatcher(None, word, part).ratio() + (word in part) for part in (name, *name.split("-")))
+
+    return [name for name in sorted(names, key=likeness, reverse=True)[:3] if likeness(name) >= LIKE]
 
 
 @click.command()
@@ -31,8 +44,6 @@ def _blockers(_context: click.Context, _parameter: click.Parameter, incomplete: 
 )
 def explain(blocker: str | None, *, as_json: bool, markdown: Path | None) -> None:
     """Say what is known about BLOCKER: symptom, cause, workaround, upstream threads. Without BLOCKER, list all."""
-    from difflib import get_close_matches  # noqa: PLC0415
-
     from runner.core.blockers import RULES  # noqa: PLC0415
     from runner.core.codec import to_plain  # noqa: PLC0415
     from runner.show.explained import print_all, print_rule  # noqa: PLC0415
@@ -51,7 +62,7 @@ def explain(blocker: str | None, *, as_json: bool, markdown: Path | None) -> Non
         return
     rule = RULES.get(blocker)
     if rule is None:
-        near = get_close_matches(blocker, RULES, n=3, cutoff=0.4)
+        near = _near(blocker, RULES)
         offer = f"did you mean {', '.join(near)}?" if near else "runner explain lists all"
         raise click.UsageError(f"no blocker {blocker!r}; {offer}")
     if as_json:

@@ -3,7 +3,7 @@
 from runner.core.codec import FormatError
 from runner.core.prepare import PlanError
 from runner.exit_codes import ExitCode
-from runner.host.store import StoreError
+from runner.host.store import NoSuchRunError, StoreError
 from runner.registry import DeclarationError, UnknownExperimentError
 from runner.replay import ReplayError
 from runner.runs import ArenaError
@@ -21,6 +21,7 @@ CODES: dict[type[Exception], ExitCode] = {
     SupplyError: ExitCode.SKIPPED,
     LayerUnavailableError: ExitCode.SKIPPED,
     CacheError: ExitCode.HARNESS,
+    NoSuchRunError: ExitCode.NOTHING_RUN,
     StoreError: ExitCode.HARNESS,
     FormatError: ExitCode.HARNESS,
     ReplayError: ExitCode.NOTHING_RUN,

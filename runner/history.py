@@ -114,15 +114,26 @@ def _result_files(directory: Path) -> Iterator[tuple[str, int, int]]:
 
 def _read(path: Path, experiment: str) -> Summary:
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(document, dict) or not isinstance(document.get("schema_version"), int):
-            raise FormatError("no result of this tool: it has no schema_version")
-        if document["schema_version"] > SCHEMA_VERSION:
-            raise FormatError(f"schema_version {document['schema_version']} is newer than this tool's {SCHEMA_VERSION}")
-        return _summary(path, experiment, document)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        what = str(error) if isinstance(error, (FormatError, OSError)) else f"not a whole result: {error!r}"
-        return Summary(path=str(path), experiment=experiment, run_id=path.parent.name, problem=f"{path}: {what}")
+        return _summary(path, experiment, _document(path))
+    except FormatError as error:
+        what = str(error)
+    except OSError as error:
+        what = f"cannot be read: {error.strerror}"
+    except ValueError:
+        what = "not JSON, perhaps cut off; run the experiment again, or remove it"
+    except (KeyError, TypeError, AttributeError) as error:
+        what = f"not a whole result ({error!r}); run the experiment again, or remove it"
+    return Summary(path=str(path), experiment=experiment, run_id=path.parent.name, problem=f"{path}: {what}")
+
+
+def _document(path: Path) -> dict[str, Any]:
+    document = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(document, dict) or not isinstance(document.get("schema_version"), int):
+        raise FormatError("no result of this tool: it has no schema_version")
+    version = document["schema_version"]
+    if version > SCHEMA_VERSION:
+        raise FormatError(f"schema_version {version} is newer than this tool's {SCHEMA_VERSION}; update it")
+    return document
 
 
 def _summary(path: Path, experiment: str, document: dict[str, Any]) -> Summary:

@@ -16,7 +16,7 @@ from runner.formats.junit import results_to_junit
 from runner.formats.markdown import result_to_markdown
 from runner.formats.tap import results_to_tap
 from runner.history import baseline_summaries, summaries
-from runner.host.store import StoreError, read_result
+from runner.host.store import NoSuchRunError, StoreError, read_result
 from runner.model.result import RunResult
 from runner.registry import DeclarationError, all_experiments
 from runner.report.evidence import read_evidence
@@ -37,9 +37,7 @@ def report_files(results: Path, words: Sequence[str]) -> tuple[list[tuple[Path, 
         for path in files:
             try:
                 found.append((path, read_result(path)))
-            except FormatError as error:
-                problems.append(Problem(what=f"{path}: {error}", nothing_there=False))
-            except StoreError as error:
+            except (FormatError, StoreError) as error:
                 problems.append(Problem(what=str(error), nothing_there=False))
     return found, problems
 
@@ -72,11 +70,14 @@ def write_index(results: Path, out: Path | None = None) -> Path:
     """Write the page over all runs.
 
     Raises:
-        StoreError: There is no results directory, or it cannot be written to.
+        NoSuchRunError: Nothing is stored.
+        StoreError: It cannot be written.
     """
     runs, baselines = summaries(results), baseline_summaries(results)
     if not runs and not baselines:
-        raise StoreError(f"{results}: no stored run and no baseline; run an experiment first, or choose --results DIR")
+        raise NoSuchRunError(
+            f"{results}: no stored run and no baseline; run an experiment first, or choose --results DIR"
+        )
     target = out or results / "index.html"
     return write_report(target, index_page(runs, baselines, _declared(), target.parent))
 

@@ -12,12 +12,8 @@ import attrs
 from runner.baseline import DIRECTORY, baseline_files, baseline_name
 from runner.core.codec import FormatError
 from runner.core.compare import Side
-from runner.host.store import RESULT, StoreError, read_result, resolve_run, runs_of
+from runner.host.store import RESULT, NoSuchRunError, StoreError, read_result, resolve_run, runs_of
 from runner.model.result import RunResult
-
-
-class SideError(StoreError):
-    """A word names nothing that can be compared; the message says what to do."""
 
 
 @attrs.frozen(kw_only=True)
@@ -55,9 +51,7 @@ class Sides:
         for path in files:
             try:
                 read.append(read_result(path))
-            except FormatError as error:
-                self.problems.append(Problem(what=f"{path}: {error}", nothing_there=False))
-            except StoreError as error:
+            except (FormatError, StoreError) as error:
                 self.problems.append(Problem(what=str(error), nothing_there=False))
         if read:
             self.found.append(Side(label=_label(label, read), results=tuple(read)))
@@ -76,7 +70,7 @@ def files_of(results: Path, word: str, *, last: int = 1) -> list[Path]:
     """The result files that one word of the command line means.
 
     Raises:
-        StoreError: There is no such run.
+        NoSuchRunError: There is no such run.
     """
     files: list[Path] = []
     for name in word.split(","):
@@ -89,14 +83,16 @@ def files_of(results: Path, word: str, *, last: int = 1) -> list[Path]:
                 run / RESULT for run in sorted(given.iterdir()) if not run.is_symlink() and (run / RESULT).is_file()
             ]
             if not inside:
-                raise SideError(
+                raise NoSuchRunError(
                     f"{given}: no run in it has a {RESULT}; name a run's directory, or run an experiment first"
                 )
             files += inside
         elif last > 1 and not which and experiment.startswith("exp"):
             runs = [run / RESULT for run in runs_of(results, experiment) if (run / RESULT).is_file()]
             if len(runs) < last:
-                raise SideError(f"{name}: only {len(runs)} runs are stored in {results}; run it with --repeat {last}")
+                raise NoSuchRunError(
+                    f"{name}: {len(runs)} of the {last} runs asked for are stored in {results}; run it with --repeat {last}"
+                )
             files += runs[-last:]
         else:
             files.append(resolve_run(results, name))

@@ -111,10 +111,31 @@ def test_a_line_without_end_needs_no_more_memory_than_a_block(tmp_path: Path) ->
     assert [(b.id, b.count) for b in found.blockers] == [("unclassified", 2)]
 
 
-def test_binary_rubbish_is_no_error_and_a_missing_file_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("content", "todo"),
+    [
+        (bytes(range(256)) * 100, "binary data, not a log; give a text log"),
+        (b"\x28\xb5\x2f\xfd rest", "zstd -dc FILE | runner classify -"),
+        (b"\xfd7zXZ\x00 rest", "xz -dc FILE"),
+        (b"PK\x03\x04 rest", "unzip -p FILE"),
+    ],
+)
+def test_what_is_no_log_is_named_with_what_to_do(tmp_path: Path, content: bytes, todo: str) -> None:
     path = tmp_path / "binary.log"
-    path.write_bytes(bytes(range(256)) * 100)
-    assert classify_log(str(path)).blockers == ()
+    path.write_bytes(content)
+    with pytest.raises(ReplayError, match=re.escape(f"{path}: ")) as raised:
+        classify_log(str(path))
+    assert todo in str(raised.value)
+
+
+def test_rubbish_in_a_log_is_no_error(tmp_path: Path) -> None:
+    path = tmp_path / "crashed.log"
+    line = b'time="2026-11-23T14:15:47Z" level=info msg="Starting k3s v1.34.1+k3s1 (24fc436e)"\n'
+    path.write_bytes(line + bytes(100_000) + b"\n" + bytes(range(256)) * 100 + b"\npanic: odd\n")
+    assert [b.id for b in classify_log(str(path)).blockers] == ["unclassified"]
+
+
+def test_a_missing_or_cut_off_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ReplayError, match=r"absent\.log"):
         classify_log(str(tmp_path / "absent.log"))
     cut = tmp_path / "cut.log.gz"

@@ -89,9 +89,9 @@ def result_from_json(text: str) -> RunResult:
     try:
         document = json.loads(text)
     except ValueError as error:
-        raise FormatError(f"not JSON, perhaps cut off: {error}") from error
+        raise FormatError(f"not JSON, perhaps cut off ({error}); run the experiment again, or remove it") from error
     if not isinstance(document, dict) or "schema_version" not in document:
-        raise FormatError("no schema_version: not a result of this tool")
+        raise FormatError("no schema_version: not a result of this tool; name a run's directory or its result.json")
     version = document["schema_version"]
     if not isinstance(version, int) or version > SCHEMA_VERSION:
         raise FormatError(
@@ -105,7 +105,8 @@ def result_from_json(text: str) -> RunResult:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, cattrs.BaseValidationError):
-        return "; ".join(cattrs.transform_error(error))
+        said = "; ".join(cattrs.transform_error(error))
+        return f"{said}; written by a newer version of this tool? then update it" if "extra fields" in said else said
     return str(error) or type(error).__name__
 
 

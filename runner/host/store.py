@@ -9,7 +9,7 @@ import secrets
 from pathlib import Path
 from typing import TextIO
 
-from runner.core.codec import event_from_line, event_to_line, result_from_json, result_to_json
+from runner.core.codec import FormatError, event_from_line, event_to_line, result_from_json, result_to_json
 from runner.model.events import AnyEvent, LineSeen, PathRedirected
 from runner.model.result import RunResult
 
@@ -19,6 +19,10 @@ EVENTS = "events.jsonl"
 
 class StoreError(Exception):
     """Results cannot be written or read; the message says where and what to do."""
+
+
+class NoSuchRunError(StoreError):
+    """A word names no stored run, so there is nothing to look at; the message says what there is."""
 
 
 def new_run_id(started_at: str) -> str:
@@ -119,7 +123,7 @@ def resolve_run(results: Path, name: str) -> Path:
     """The result file that RUN means: a path, ``latest``, ``-1``, ``-2``, ``exp13`` or ``exp13/baseline``.
 
     Raises:
-        StoreError: There is no such run; the message says what there is.
+        NoSuchRunError: There is no such run; the message says what there is.
     """
     given = Path(name)
     if given.is_file():
@@ -143,12 +147,12 @@ def resolve_run(results: Path, name: str) -> Path:
     if name_in.startswith("-") and name_in[1:].isdecimal() and int(name_in[1:]) > 0:
         back = int(name_in[1:])
         if back > len(everything):
-            raise StoreError(f"{name}: only {len(everything)} runs are stored in {results}; run an experiment first")
+            raise NoSuchRunError(_too_few(name, len(everything), results))
         return _existing(everything[-back] / RESULT, name)
     for run in everything:
         if run.name == name_in:
             return _existing(run / RESULT, name)
-    raise StoreError(
+    raise NoSuchRunError(
         f"{name}: no such run; give a path, expNN, expNN/baseline, latest, -1, -2 or a run id from {results}"
     )
 
@@ -158,12 +162,16 @@ def read_result(path: Path) -> RunResult:
 
     Raises:
         StoreError: It cannot be read.
-        FormatError: It is no result, or of a newer version.
+        FormatError: It is no result, or of a newer version; the message names the file and what to do.
     """
     try:
         return result_from_json(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise StoreError(f"cannot read {path}: {error}") from error
+    except OSError as error:
+        raise StoreError(f"cannot read {path}: {error.strerror}; name another RUN") from error
+    except UnicodeDecodeError as error:
+        raise FormatError(f"{path}: not text, so no {RESULT}; name a run's directory or its {RESULT}") from error
+    except FormatError as error:
+        raise FormatError(f"{path}: {error}") from error
 
 
 def read_events(path: Path) -> list[AnyEvent]:
@@ -173,5 +181,10 @@ def read_events(path: Path) -> list[AnyEvent]:
 
 def _existing(path: Path, name: str) -> Path:
     if not path.is_file():
-        raise StoreError(f"{name}: {path} does not exist")
+        raise NoSuchRunError(f"{name}: {path} does not exist; run the experiment, or name another RUN")
     return path
+
+
+def _too_few(name: str, stored: int, results: Path) -> str:
+    there = {0: "no run is", 1: "only one run is"}.get(stored, f"only {stored} runs are")
+    return f"{name}: {there} stored in {results}; run an experiment first, or choose --results DIR"

@@ -44,6 +44,11 @@ def runner(results: Path, *words: str, env: dict[str, str] | None = None) -> Res
     return CliRunner().invoke(cli, [words[0], "--results", str(results), *words[1:]], env={**clean, **(env or {})})
 
 
+def command(*words: str) -> subprocess.CompletedProcess[str]:
+    """The program as users start it, for exit codes that only its entry point gives."""
+    return subprocess.run([sys.executable, "-m", "runner", *words], capture_output=True, text=True, check=False)
+
+
 def test_accept_keeps_the_result_as_it_is_and_its_logs_compressed(results: Path) -> None:
     run = results / "exp13/20261101T000000Z-aaaaaa"
     done = runner(results, "accept", "exp13")
@@ -101,12 +106,7 @@ def test_repeats_are_accepted_together_and_fewer_replace_more(results: Path) -> 
 )
 def test_what_measured_nothing_or_is_an_ablation_is_no_baseline(tmp_path: Path, result: RunResult, why: str) -> None:
     stored(tmp_path, result, "20261102T000000Z-bbbbbb")
-    done = subprocess.run(
-        [sys.executable, "-m", "runner", "accept", "exp13", "--results", str(tmp_path)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = command("accept", "exp13", "--results", str(tmp_path))
     assert done.returncode == 2
     assert why in done.stderr
     assert not (tmp_path / "baseline").exists()
@@ -170,7 +170,14 @@ def test_without_words_the_newest_whole_run_of_each_baseline_is_judged(results: 
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [("{", "cut off"), ('{"schema_version": 99}', "newer"), ("[]", "schema_version"), ("\x00\x01", "result.json")],
+    [
+        ("{", "cut off"),
+        ("", "cut off"),
+        ('{"schema_version": 99}', "update the tool"),
+        ('{"schema_version": 1}', "not a result of schema version 1"),
+        ("[]", "schema_version"),
+        ("\x00\x01", "cut off"),
+    ],
 )
 def test_a_broken_result_is_named_and_the_others_are_still_compared(results: Path, content: str, said: str) -> None:
     stored(results, K3S, "20261102T000000Z-bbbbbb")
@@ -269,4 +276,43 @@ def test_the_index_lists_broken_runs_and_experiments_never_run(results: Path) ->
     assert str(broken) in text
     assert "exp13/20261101T000000Z-aaaaaa/result.json" in text
     shutil.rmtree(results)
-    assert runner(results, "report", "--index").exception is not None
+    done = command("report", "--index", "--results", str(results))
+    assert done.returncode == 3
+    assert "no stored run and no baseline; run an experiment first" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words", [("report", "exp13"), ("bundle", "exp13"), ("accept", "exp13"), ("compare", "-1", "-2")]
+)
+def test_a_run_that_is_not_stored_is_nothing_measured_in_every_command(tmp_path: Path, words: tuple[str, ...]) -> None:
+    done = command(*words, "--results", str(tmp_path))
+    assert done.returncode == 3
+    assert f"no run is stored in {tmp_path}; run an experiment first" in done.stderr
+
+
+@pytest.mark.parametrize("words", [("report",), ("bundle",), ("accept",)])
+def test_a_broken_result_is_named_by_every_command(results: Path, words: tuple[str, ...]) -> None:
+    broken = results / "exp13/20261101T000000Z-aaaaaa/result.json"
+    broken.write_bytes(b"\xff\xfe\x00")
+    done = command(*words, "exp13", "--results", str(results))
+    assert done.returncode == 2
+    assert f"error: {broken}: not text, so no result.json" in done.stderr
+
+
+def test_classify_reads_the_others_when_one_log_cannot_be_read(tmp_path: Path) -> None:
+    whole, absent = tmp_path / "whole.log", tmp_path / "absent.log"
+    whole.write_text("F1123 14:15:49.018073       1 x.go:1] odd\n")
+    done = command("classify", str(absent), str(whole), "--json")
+    assert done.returncode == 3
+    assert str(absent) in done.stderr
+    assert [one["name"] for one in json.loads(done.stdout)] == [str(whole)]
+
+
+@pytest.mark.parametrize(
+    ("word", "offer"),
+    [("flanel", "flannel-vxlan-unsupported"), ("kmsg", "dev-kmsg-missing"), ("vxlan", "flannel-vxlan-unsupported")],
+)
+def test_explain_offers_the_blockers_that_a_word_may_mean(word: str, offer: str) -> None:
+    done = command("explain", word)
+    assert done.returncode == 64
+    assert offer in done.stderr
