@@ -68,6 +68,9 @@ def replay(
         without=options.without,
         deadline_s=options.deadline_s,
     )
+    # Read once before anything is stored: a log that is empty or breaks off in the middle leaves no half result.
+    if not sum(1 for path in logs for _ in read_lines(str(path))):
+        raise ReplayError(f"{', '.join(str(path) for path in logs)}: no line in it, so nothing was measured")
     started_at = dt.datetime.fromtimestamp(began, dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     identity = RunIdentity(
         run_id=new_run_id(started_at),
@@ -90,20 +93,16 @@ def replay(
         directory.record(event)
         judge.see(event)
 
-    at_s, total = 0.0, 0
+    at_s = 0.0
+    see(WorkloadStarted(at_s=at_s, pid=0, command=plan.argv))
     for path in logs:
         for line_no, text in enumerate(read_lines(str(path)), start=1):
             at_s = clock.at(parse_line(text))
-            if not total:
-                see(WorkloadStarted(at_s=at_s, pid=0, command=plan.argv))
-            total += 1
             see(LineSeen(at_s=at_s, source="workload", line_no=line_no, text=text))
             redirect = PTRACE_LINE.match(text)
             if redirect is not None:
                 pid, path_seen, target = redirect.groups()
                 see(PathRedirected(at_s=at_s, pid=int(pid), path=path_seen, target=target, syscall=""))
-    if not total:
-        raise ReplayError(f"{', '.join(str(path) for path in logs)}: no line in it, so nothing was measured")
     # A recording ends; whether the workload did, only its lines can say.
     see(DeadlinePassed(at_s=at_s))
     see(RunFinished(at_s=at_s))

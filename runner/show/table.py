@@ -40,14 +40,16 @@ def headline(result: RunResult) -> Text:
 def _page(result: RunResult, directory: str) -> list[RenderableType]:
     experiment, workload, arena = result.experiment, result.workload, result.arena
     where = " ".join(part for part in (arena.kind, arena.runsc_version, arena.platform) if part)
+    what = (
+        f"{workload.kind} {workload.version} in {where}, kernel {arena.kernel or '?'}, root {arena.root_filesystem or '?'},"
+        f" mechanism {result.interception.mechanism}"
+    )
+    if workload.kind == "replay":
+        what = f"replay of {', '.join(workload.command)}: judged, not run"
     page: list[RenderableType] = [
         Text(f"Experiment {experiment.number}: {experiment.slug}", style="bold"),
         Text(experiment.question),
-        Text(
-            f"{workload.kind} {workload.version} in {where}, kernel {arena.kernel or '?'}, root {arena.root_filesystem or '?'},"
-            f" mechanism {result.interception.mechanism}",
-            style="dim",
-        ),
+        Text(what, style="dim"),
         Text(),
         _blockers(result),
         Text(),
