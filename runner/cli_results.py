@@ -36,6 +36,7 @@ def complete_run(context: click.Context, _parameter: click.Parameter, incomplete
 
 GATE_CODES = {
     "pass": ExitCode.AS_EXPECTED,
+    "flaky": ExitCode.AS_EXPECTED,
     "inconclusive": ExitCode.AS_EXPECTED,
     "regression": ExitCode.UNEXPECTED,
     "nothing-measured": ExitCode.NOTHING_RUN,
@@ -57,7 +58,23 @@ WORST_FIRST = (ExitCode.HARNESS, ExitCode.UNEXPECTED, ExitCode.NOTHING_RUN, Exit
     "--format", "form", type=click.Choice(["text", "markdown", "json", "csv"]), default="text", show_default=True
 )
 @click.option("--json", "as_json", is_flag=True, help="Short for --format json.")
-@click.option("--strict", is_flag=True, help="Exit with 1 also when something could not be told.")
+@click.option(
+    "--factor",
+    type=click.FloatRange(min=1),
+    default=1.25,
+    show_default=True,
+    help="Times differ from this ratio of their medians on.",
+)
+@click.option(
+    "--min-delta",
+    "difference_s",
+    type=click.FloatRange(min=0),
+    default=1.0,
+    show_default=True,
+    metavar="S",
+    help="And from this difference of their medians on, in seconds.",
+)
+@click.option("--strict", is_flag=True, help="Exit with 1 also when repeats disagree or something could not be told.")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 also on a regression: just asking.")
 @RESULTS
 def compare(
@@ -67,6 +84,8 @@ def compare(
     last: int,
     form: str,
     as_json: bool,
+    factor: float,
+    difference_s: float,
     strict: bool,
     exit_zero: bool,
     results: Path,
@@ -77,14 +96,15 @@ def compare(
     by commas (repeats of one thing). The first RUN is what the others are compared with.
     """
     from runner.comparing import against_baselines, side_by_side  # noqa: PLC0415
+    from runner.core.compare_times import Thresholds  # noqa: PLC0415
     from runner.core.gate import gate  # noqa: PLC0415
 
     refuse_options(runs)
     if not baseline and len(runs) < 2:  # noqa: PLR2004  a comparison has two sides
         raise click.UsageError("name two runs, or one and --baseline")
-    comparisons, problems = (
-        against_baselines(results, runs, last=last) if baseline else side_by_side(results, runs, last=last)
-    )
+    find_sides = against_baselines if baseline else side_by_side
+    thresholds = Thresholds(factor=factor, difference_s=difference_s)
+    comparisons, problems = find_sides(results, runs, last=last, thresholds=thresholds)
     judged = [(one, [gate(one, side) for side in range(1, len(one.sides))]) for one in comparisons]
     for problem in problems:
         click.echo(f"error: {problem.what}", err=True)
@@ -92,7 +112,7 @@ def compare(
     _tell_github(judged)
     gates = [one for _, found in judged for one in found]
     codes = [GATE_CODES[one.verdict] for one in gates]
-    codes += [ExitCode.UNEXPECTED for one in gates if strict and one.verdict == "inconclusive"]
+    codes += [ExitCode.UNEXPECTED for one in gates if strict and one.verdict in {"flaky", "inconclusive"}]
     codes += [ExitCode.NOTHING_RUN if problem.nothing_there else ExitCode.HARNESS for problem in problems]
     code = next((code for code in WORST_FIRST if code in codes), ExitCode.NOTHING_RUN)
     sys.exit(ExitCode.AS_EXPECTED if exit_zero and code == ExitCode.UNEXPECTED else code)

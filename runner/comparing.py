@@ -8,6 +8,7 @@ from pathlib import Path
 
 from runner.baseline import DIRECTORY, all_baselines, baseline_files
 from runner.core.compare import Side, compare
+from runner.core.compare_times import Thresholds
 from runner.core.compared import Comparison
 from runner.history import Summary, summaries
 from runner.host.store import StoreError
@@ -16,7 +17,7 @@ from runner.sides import Problem, Sides
 Found = tuple[list[Comparison], list[Problem]]
 
 
-def side_by_side(results: Path, words: Sequence[str], *, last: int = 1) -> Found:
+def side_by_side(results: Path, words: Sequence[str], *, last: int = 1, thresholds: Thresholds | None = None) -> Found:
     """Compare everything with the first word; ``baseline`` alone is that of the first run among the others."""
     sides = Sides()
     for word in words:
@@ -31,10 +32,12 @@ def side_by_side(results: Path, words: Sequence[str], *, last: int = 1) -> Found
         if not sides.problems:
             sides.problems.append(Problem(what="only one side is left: nothing was compared", nothing_there=True))
         return [], sides.problems
-    return [compare(sides.found)], sides.problems
+    return [compare(sides.found, thresholds)], sides.problems
 
 
-def against_baselines(results: Path, words: Sequence[str], *, last: int = 1) -> Found:
+def against_baselines(
+    results: Path, words: Sequence[str], *, last: int = 1, thresholds: Thresholds | None = None
+) -> Found:
     """Compare each word with the baseline of its experiment and workload; without words, the newest run of each baseline."""
     comparisons: list[Comparison] = []
     problems: list[Problem] = []
@@ -46,15 +49,17 @@ def against_baselines(results: Path, words: Sequence[str], *, last: int = 1) -> 
             candidate.add_files(label, files)
         problems += candidate.problems
         for side in candidate.found:
-            comparisons += _with_baseline(results, side, problems)
+            comparisons += _with_baseline(results, side, problems, thresholds)
     return comparisons, problems
 
 
-def _with_baseline(results: Path, side: Side, problems: list[Problem]) -> list[Comparison]:
+def _with_baseline(
+    results: Path, side: Side, problems: list[Problem], thresholds: Thresholds | None
+) -> list[Comparison]:
     reference = Sides()
     reference.add_baseline(results, side.results[0])
     problems += reference.problems
-    return [compare([reference.found[0], side])] if reference.found else []
+    return [compare([reference.found[0], side], thresholds)] if reference.found else []
 
 
 def _newest(results: Path, last: int, problems: list[Problem]) -> list[tuple[str, list[Path]]]:

@@ -18,8 +18,8 @@ import attrs
 
 from runner.core.blockers import RULES
 from runner.core.compare_environment import environment_rows, times_comparable
-from runner.core.compare_times import time_rows
-from runner.core.compared import Comparison, Mark, Row, SideInfo
+from runner.core.compare_times import Thresholds, time_rows
+from runner.core.compared import NOT_TOLD, Comparison, Mark, Row, SideInfo
 from runner.core.milestones import BEYOND, MILESTONES
 from runner.model.experiment import Milestone
 from runner.model.result import RunResult
@@ -57,8 +57,12 @@ def why_not_measured(result: RunResult) -> str | None:
     return None
 
 
-def compare(sides: Sequence[Side]) -> Comparison:
+def compare(sides: Sequence[Side], thresholds: Thresholds | None = None) -> Comparison:
     """Put sides beside each other, the first as the reference.
+
+    Args:
+        sides: Two or more.
+        thresholds: From where on times differ; the usual ones if None.
 
     Raises:
         CompareError: Fewer than two sides.
@@ -67,13 +71,14 @@ def compare(sides: Sequence[Side]) -> Comparison:
         raise CompareError("a comparison needs two sides: name two runs, or one with --baseline")
     first = sides[0].results[0].experiment.number
     comparable = tuple(times_comparable(sides[0].results, side.results) for side in sides)
+    blockers = _blockers(sides)
     return Comparison(
         sides=tuple(_info(side) for side in sides),
-        outcomes=(_verdicts(sides), _furthest(sides), _ends(sides)),
+        outcomes=(_verdicts(sides), _furthest(sides), _ends(sides), _blockers_in_short(sides, blockers)),
         milestones=tuple(_milestone(sides, name) for name in MILESTONES),
-        blockers=_blockers(sides),
+        blockers=blockers,
         assertions=_assertions(sides),
-        times=time_rows([side.measured for side in sides], comparable),
+        times=time_rows([side.measured for side in sides], comparable, thresholds or Thresholds()),
         environment=environment_rows([side.results for side in sides]),
         comparable=comparable,
         same_experiment=tuple(
@@ -217,7 +222,44 @@ def _blockers(sides: Sequence[Side]) -> tuple[Row, ...]:
             marks.append(mark if pair in {("unknown", "bad"), ("bad", "unknown")} else _mark(*pair))
         said = tuple(_say_blocker(side.measured, name, state) for side, state in zip(sides, states, strict=True))
         rows.append(Row(kind="blocker", id=name, states=said, marks=tuple(marks), fatal=fatal[name]))
-    return tuple(rows)
+    # What changed stands first, then what persists, then what was overcome on all sides; within these the fatal ones.
+    seen = {b.id for b in found if b.count}
+    return tuple(sorted(rows, key=lambda row: (set(row.marks) == {"same"}, row.id not in seen)))
+
+
+def _blockers_in_short(sides: Sequence[Side], blockers: Sequence[Row]) -> Row:
+    """How many are seen on each side, and of these how many are new, gone and persisting against the first."""
+    words, marks = [], []
+    for number, side in enumerate(sides):
+        changed = [row.marks[number] for row in blockers]
+        mark: Mark = "same"
+        seen = {b.id for result in side.measured for b in result.blockers if b.count}
+        said = f"{len(seen)} seen" if side.measured else "nothing measured"
+        if number and side.measured:
+            counts = {
+                "new": changed.count("broke") + changed.count("appeared"),
+                "gone": changed.count("fixed") + changed.count("vanished"),
+                "flaky": changed.count("flaky"),
+                "persisting": sum(row.marks[number] == "same" and row.id in seen for row in blockers),
+            }
+            told = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
+            said = f"{said}: {told}" if told else said
+            directions = set(changed) & {"broke", "fixed"}
+            if "flaky" in changed:
+                mark = "flaky"
+            elif len(directions) == 1 and not set(changed) & {"appeared", "vanished"}:
+                mark = "broke" if "broke" in directions else "fixed"
+            elif set(changed) - {"same", "unknown"}:
+                mark = "differs"
+            elif "unknown" in changed:
+                mark = "unknown"
+        elif number and bool(side.measured) != bool(sides[0].measured):
+            mark = "unknown"
+        words.append(said)
+        marks.append(mark)
+    if not sides[0].measured:
+        marks = [marks[0], *("unknown" if side.measured else "same" for side in sides[1:])]
+    return Row(kind="blockers", id="blockers", states=tuple(words), marks=tuple(marks))
 
 
 def _rank(name: str) -> int:
@@ -250,7 +292,7 @@ def _say_blocker(results: Sequence[RunResult], name: str, state: State) -> str:
         return f"overcome by {' | '.join(by)}"
     if not results:
         return "nothing measured"
-    return "absent" if state == "good" else "not told: its place was not passed"
+    return "absent" if state == "good" else NOT_TOLD
 
 
 def _words(said: list[str]) -> str:

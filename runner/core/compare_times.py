@@ -9,26 +9,43 @@ What this module must not do: compare what was measured in different environment
 from collections.abc import Sequence
 from typing import Final
 
+import attrs
+
 from runner.core.compared import Mark, TimeRow
 from runner.core.milestones import MILESTONES
 from runner.core.statistics import Spread, chance_of_larger, spread
 from runner.model.result import RunResult
 
 LEAST_RUNS: Final = 3
-FACTOR: Final = 1.25
-LEAST_DIFFERENCE_S: Final = 1.0
 # One-sided, and the best that three runs a side can show: every new time above every old one.
 CHANCE: Final = 0.05
+
+
+@attrs.frozen(kw_only=True)
+class Thresholds:
+    """From where on a difference of times is one; below either of them both sides are the same.
+
+    Attributes:
+        factor: Least ratio of the larger median to the smaller.
+        difference_s: Least difference of the medians, in seconds.
+    """
+
+    factor: float = attrs.field(default=1.25, validator=attrs.validators.ge(1))
+    difference_s: float = attrs.field(default=1.0, validator=attrs.validators.ge(0))
+
 
 Samples = Sequence[Sequence[float]]
 
 
-def time_rows(sides: Sequence[Sequence[RunResult]], comparable: Sequence[bool]) -> tuple[TimeRow, ...]:
+def time_rows(
+    sides: Sequence[Sequence[RunResult]], comparable: Sequence[bool], thresholds: Thresholds
+) -> tuple[TimeRow, ...]:
     """Rows for every milestone and cost of which at least one side has a sample.
 
     Args:
         sides: The results that measured something, a sequence a side.
         comparable: Of each side, whether its times may be compared with the first's.
+        thresholds: From where on times differ.
     """
     rows = [
         _row(
@@ -36,43 +53,50 @@ def time_rows(sides: Sequence[Sequence[RunResult]], comparable: Sequence[bool]) 
             "s",
             [[t for r in results if (t := _after_start(r, name)) is not None] for results in sides],
             comparable,
+            thresholds,
         )
         for name in MILESTONES[1:]
     ]
     for name, unit, key in (("workload-cpu", "s", "workload_cpu_s"), ("peak-memory", "MiB", "workload_peak_rss_mib")):
         samples = [[v for r in results if (v := _number(r.environment.get(key))) is not None] for results in sides]
-        rows.append(_row(name, unit, samples, comparable, gated=False))
+        rows.append(_row(name, unit, samples, comparable, thresholds, gated=False))
     stops = [[float(r.interception.stops) for r in results if r.interception.stops] for results in sides]
     tracer = [[r.interception.tracer_cpu_s for r in results if r.interception.stops] for results in sides]
-    rows.append(_row("stops", "", stops, comparable, gated=False))
-    rows.append(_row("tracer-cpu", "s", tracer, comparable, gated=False))
+    rows.append(_row("stops", "", stops, comparable, thresholds, gated=False))
+    rows.append(_row("tracer-cpu", "s", tracer, comparable, thresholds, gated=False))
     return tuple(row for row in rows if any(row.spreads))
 
 
-def _row(name: str, unit: str, samples: Samples, comparable: Sequence[bool], *, gated: bool = True) -> TimeRow:
+def _row(
+    name: str, unit: str, samples: Samples, comparable: Sequence[bool], thresholds: Thresholds, *, gated: bool = True
+) -> TimeRow:
     spreads = tuple(spread(side) for side in samples)
     return TimeRow(
         id=name,
         unit=unit,
         spreads=spreads,
         ratios=tuple(_ratio(spreads[0], other) for other in spreads),
-        marks=("same", *(_mark(samples[0], samples[i], unit, comparable[i]) for i in range(1, len(samples)))),
+        marks=(
+            "same",
+            *(
+                _mark(samples[0], samples[i], unit, thresholds) if comparable[i] else "not-comparable"
+                for i in range(1, len(samples))
+            ),
+        ),
         gated=gated,
     )
 
 
-def _mark(before: Sequence[float], after: Sequence[float], unit: str, comparable: bool) -> Mark:  # noqa: FBT001  a row's own
-    if not comparable:
-        return "not-comparable"
+def _mark(before: Sequence[float], after: Sequence[float], unit: str, thresholds: Thresholds) -> Mark:
     old, new = spread(before), spread(after)
     if old is None or new is None:
         return "unknown"
+    least = thresholds.difference_s if unit == "s" else 0.0
+    low, high = sorted((old.median, new.median))
+    if high - low <= least or high <= thresholds.factor * low:
+        return "same"
     if min(old.n, new.n) < LEAST_RUNS:
         return "inconclusive"
-    least = LEAST_DIFFERENCE_S if unit == "s" else 0.0
-    low, high = sorted((old.median, new.median))
-    if high - low <= least or high <= FACTOR * low:
-        return "same"
     slower = new.median > old.median
     chance = chance_of_larger(before, after) if slower else chance_of_larger(after, before)
     if chance > CHANCE:

@@ -45,7 +45,8 @@ SYMBOLS: Final[Mapping[Mark, str]] = MappingProxyType(
     }
 )
 LEGEND: Final = (
-    "! broke  * fixed  ~ same  > appeared, told now only  < not reached any more  % flaky  ? cannot tell  x differs"
+    "! broke  * fixed  ~ same  > appeared, told now only  < not reached any more  % flaky  + slower  - faster"
+    "  ? cannot tell  x differs"
 )
 
 MIRROR: Final[Mapping[Mark, Mark]] = MappingProxyType(
@@ -66,7 +67,10 @@ MIRROR: Final[Mapping[Mark, Mark]] = MappingProxyType(
 )
 """What a mark becomes when the two sides change places."""
 
-RowKind = Literal["verdict", "furthest", "ended-by", "milestone", "blocker", "assertion"]
+NOT_TOLD: Final = "not told: its place was not passed"
+"""The state of a blocker that a run would not have shown, since it ended before the blocker's place."""
+
+RowKind = Literal["verdict", "furthest", "ended-by", "blockers", "milestone", "blocker", "assertion"]
 
 
 @attrs.frozen(kw_only=True)

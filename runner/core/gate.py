@@ -1,8 +1,8 @@
 """May this be merged: one answer out of a comparison, with its reasons.
 
 A regression is: a milestone no longer reached, a verdict or an assertion that broke, a blocker that returned or is new, or a
-time that the rank test calls slower. What cannot be told is inconclusive, never a regression and never a clean pass; nothing
-measured is neither.
+time that the rank test calls slower. Repeats of one side that disagree are flaky, a state of its own; what else cannot be told
+is inconclusive. Both are never a regression and never a clean pass; nothing measured is neither.
 
 A *new* blocker needs care. One that the reference passed by is new. One in a place that the reference never got to has only
 come to light: it counts if it is fatal and the run got no further than the reference, for then it died of something else.
@@ -13,9 +13,9 @@ from typing import Final, Literal, assert_never
 import attrs
 
 from runner.core.compare_times import LEAST_RUNS
-from runner.core.compared import Comparison
+from runner.core.compared import NOT_TOLD, Comparison
 
-GateVerdict = Literal["pass", "regression", "inconclusive", "nothing-measured", "harness-error"]
+GateVerdict = Literal["pass", "regression", "flaky", "inconclusive", "nothing-measured", "harness-error"]
 
 # The furthest milestone and the end say the same as the rows that they sum up.
 JUDGED: Final = frozenset({"verdict", "milestone", "blocker", "assertion"})
@@ -58,6 +58,7 @@ def gate(comparison: Comparison, side: int = -1) -> Gate:
         open_questions.append(f"{candidate.experiment} is not {reference.experiment}: nothing can regress")
         return Gate(side=candidate.label, verdict="inconclusive", open_questions=tuple(open_questions))
     new_blockers = []
+    not_told: dict[bool, list[str]] = {False: [], True: []}
     got_further = any(row.marks[side] == "fixed" for row in comparison.milestones)
     for row in comparison.rows:
         if row.kind not in JUDGED:
@@ -72,6 +73,8 @@ def gate(comparison: Comparison, side: int = -1) -> Gate:
                 better.append(said)
             case "flaky":
                 open_questions.append(f"flaky {said}")
+            case "unknown" | "vanished" if NOT_TOLD in (row.states[0], row.states[side]):
+                not_told[row.states[0] == NOT_TOLD].append(row.id)
             case "unknown" | "vanished":
                 open_questions.append(said)
             case "same" | "differs":
@@ -82,8 +85,14 @@ def gate(comparison: Comparison, side: int = -1) -> Gate:
                 assert_never(mark)
         if row.kind == "blocker" and worse and worse[-1] == said:
             new_blockers.append(row.id)
+    # One line for all of them: a run that ended early leaves a dozen, and the table has each.
+    for before, names in not_told.items():
+        if names:
+            who = "the reference does not tell" if before else "no longer told, since the run did not get there"
+            open_questions.append(f"blockers, {who}: {', '.join(names)}")
     _judge_times(comparison, side, worse, better, open_questions)
-    verdict: GateVerdict = "regression" if worse else "inconclusive" if open_questions else "pass"
+    flaky = any(row.marks[side] == "flaky" for row in comparison.rows if row.kind in JUDGED)
+    verdict: GateVerdict = "regression" if worse else "flaky" if flaky else "inconclusive" if open_questions else "pass"
     return Gate(
         side=candidate.label,
         verdict=verdict,

@@ -13,6 +13,7 @@ from runner.model.result import RunResult
 GATE_WORDS = {
     "pass": "no regression",
     "regression": "regression",
+    "flaky": "no regression found, but repeats of the same thing disagree",
     "inconclusive": "no regression found, but not everything could be told",
     "nothing-measured": "nothing was measured, so there is nothing to judge",
     "harness-error": "the runner itself broke; this says nothing about the workload",

@@ -27,6 +27,7 @@ STYLES: dict[Mark, str] = {
 GATE_STYLES = {
     "pass": "bold green",
     "regression": "bold red",
+    "flaky": "bold magenta",
     "inconclusive": "bold yellow",
     "nothing-measured": "bold yellow",
     "harness-error": "bold red",
@@ -75,11 +76,15 @@ def _shown(states: Sequence[str], marks: Sequence[Mark]) -> list[tuple[str, Mark
 
 
 def _gate(gate: Gate) -> list[RenderableType]:
-    lines: list[RenderableType] = []
-    lines += [Text(f"  ! {line}", style="red") for line in gate.regressions]
-    lines += [Text(f"  * {line}", style="green") for line in gate.improvements]
-    lines += [Text(f"  ? {line}", style="yellow") for line in gate.open_questions]
-    return [Text(f"{gate.side}: {GATE_WORDS[gate.verdict]}", style=GATE_STYLES[gate.verdict]), *lines]
+    lines = Table.grid(padding=(0, 1, 0, 0))
+    for symbol, style, said in (
+        ("  !", "red", gate.regressions),
+        ("  *", "green", gate.improvements),
+        ("  ?", "yellow", gate.open_questions),
+    ):
+        for line in said:
+            lines.add_row(Text(symbol, style=style), Text(line, style=style))
+    return [Text(f"{gate.side}: {GATE_WORDS[gate.verdict]}", style=GATE_STYLES[gate.verdict]), lines]
 
 
 def _sides(comparison: Comparison) -> Table:

@@ -129,7 +129,29 @@ def test_repeats_that_disagree_are_flaky_not_broken() -> None:
     comparison = compare([side(K3S, K3S, K3S), side(K3S, short, K3S)])
     assert row(comparison, "node-ready").marks[1] == "flaky"
     assert row(comparison, "node-ready").states[1] == "2 of 3 runs"
-    assert gate(comparison).verdict == "inconclusive"
+    assert gate(comparison).verdict == "flaky"
+    assert not gate(comparison).regressions
+
+
+def test_blockers_are_counted_as_new_gone_and_persisting() -> None:
+    before = blocked_by(K3S, "flannel-vxlan-unsupported", "kine-slow-sql")
+    after = blocked_by(K3S, "kine-slow-sql", "dev-kmsg-missing")
+    comparison = two(before, after)
+    assert row(comparison, "blockers").states == ("2 seen", "2 seen: 1 new, 1 gone, 1 persisting")
+    assert row(comparison, "blockers").marks[1] == "differs"
+    changed = [found.id for found in comparison.blockers if found.marks[1] != "same"]
+    assert changed == [found.id for found in comparison.blockers][: len(changed)], "what changed stands first"
+    gone = two(before, blocked_by(K3S, "flannel-vxlan-unsupported"))
+    assert row(gone, "blockers").states[1] == "1 seen: 1 gone, 1 persisting"
+    assert row(gone, "blockers").marks[1] == "fixed"
+
+
+def test_what_an_early_end_hides_is_one_question() -> None:
+    names = ("flannel-vxlan-unsupported", "ipset-unavailable")
+    judged = gate(two(blocked_by(K3S, *names), blocked_by(reaching(K3S, *MILESTONES[:4]), "dev-kmsg-missing")))
+    about = [line for line in judged.open_questions if line.startswith("blockers, ")]
+    assert len(about) == 1
+    assert all(name in about[0] for name in names)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import pytest
 from some_results import reaching, real
 
 from runner.core.compare import Side, compare
+from runner.core.compare_times import Thresholds
 from runner.core.compared import Mark, TimeRow
 from runner.core.gate import gate
 from runner.core.milestones import MILESTONES
@@ -30,6 +31,7 @@ def last_rung(before: Side, after: Side) -> TimeRow:
         (STEADY, (5.3, 5.2, 5.4), "same"),  # under the factor
         ((0.01, 0.02, 0.01), (0.1, 0.1, 0.1), "same"),  # ten times, but 0.5 s
         (STEADY, (8.0, 8.1), "inconclusive"),  # two runs
+        (STEADY, (5.1,), "same"),  # one run, but nothing that would need more of them
         ((5.0, 5.1, 9.0), (8.0, 8.1, 8.2), "inconclusive"),  # the ranks overlap
     ],
 )
@@ -37,6 +39,18 @@ def test_a_difference_needs_size_runs_and_ranks(
     before: tuple[float, ...], after: tuple[float, ...], mark: Mark
 ) -> None:
     assert last_rung(runs(*before), runs(*after)).marks[1] == mark
+
+
+def test_thresholds_can_be_chosen() -> None:
+    def mark(thresholds: Thresholds) -> Mark:
+        comparison = compare([runs(*STEADY), runs(8.0, 8.1, 8.2)], thresholds)
+        return next(row for row in comparison.times if row.id == "node-ready").marks[1]
+
+    assert mark(Thresholds()) == "slower"
+    assert mark(Thresholds(factor=2)) == "same"
+    assert mark(Thresholds(difference_s=100)) == "same"
+    with pytest.raises(ValueError, match="factor"):
+        Thresholds(factor=0.5)
 
 
 def test_a_slower_start_fails_the_gate_and_says_by_how_much() -> None:
