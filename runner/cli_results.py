@@ -160,10 +160,10 @@ def accept(runs: tuple[str, ...], *, last: int, dry_run: bool, results: Path) ->
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["html", "markdown", "junit", "tap", "github", "csv", "json"]),
+    type=click.Choice(["html", "markdown", "rows", "junit", "tap", "github", "csv", "json"]),
     default="html",
     show_default=True,
-    help="github: Markdown appended to the job summary.",
+    help="rows: Markdown, a row a run; github: Markdown appended to the job summary.",
 )
 @click.option("--index", is_flag=True, help="The page over all stored runs instead: RESULTS/index.html.")
 @click.option(

@@ -14,6 +14,7 @@ from runner.formats.blocker_page import GENERATED, blocker_pages
 from runner.formats.csv_table import results_to_csv
 from runner.formats.junit import results_to_junit
 from runner.formats.markdown import result_to_markdown
+from runner.formats.rows import results_to_rows
 from runner.formats.tap import results_to_tap
 from runner.history import baseline_summaries, summaries
 from runner.host.store import NoSuchRunError, StoreError, read_result
@@ -43,13 +44,15 @@ def report_files(results: Path, words: Sequence[str]) -> tuple[list[tuple[Path, 
 
 
 def text_of(form: str, found: Sequence[RunResult]) -> str:
-    """The results in a text format: markdown, github, junit, tap, csv or json."""
+    """The results in a text format: markdown, rows, github, junit, tap, csv or json."""
     if form == "junit":
         return results_to_junit(found)
     if form == "tap":
         return results_to_tap(found)
     if form == "csv":
         return results_to_csv(found)
+    if form == "rows":
+        return results_to_rows(found)
     if form == "json":
         return json.dumps([to_plain(result) for result in found], indent=2) + "\n"
     return "\n".join(result_to_markdown(result) for result in found)

@@ -7,8 +7,12 @@ import shlex
 
 from runner.core.compared import Comparison, Row, TimeRow
 from runner.core.gate import Gate
+from runner.core.prepare import WHOLE_VIEW
 from runner.core.statistics import Spread
 from runner.model.result import RunResult
+
+# The tmpfs that holds the view's files: the view's own doing, no part that could be left out.
+VIEW_LAYER = "view-layer"
 
 GATE_WORDS = {
     "pass": "no regression",
@@ -37,6 +41,15 @@ def where(result: RunResult) -> str:
 def furthest(result: RunResult) -> str:
     """The highest milestone reached."""
     return next((rung.id for rung in reversed(result.milestones) if rung.reached), "none")
+
+
+def left_out(result: RunResult) -> tuple[str, ...]:
+    """What the user asked to leave out: steps and view parts; ``view`` where it is all of the parts."""
+    names = [step for step in result.steps if step.outcome == "skipped" and step.reason.endswith("--without")]
+    parts = [step for step in result.steps if step.kind == "view" and step.id != VIEW_LAYER]
+    if len(parts) > 1 and all(part in names for part in parts):
+        return (*(step.id for step in names if step not in parts), WHOLE_VIEW)
+    return tuple(step.id for step in names)
 
 
 def gate_line(gate: Gate) -> str:
@@ -87,11 +100,10 @@ def rerun_command(result: RunResult) -> str:
     words += ["--workload", result.workload.kind]
     if result.workload.kind == "replay":
         words += [word for log in result.workload.command if log != "replay" for word in ("--log", log)]
-    elif result.arena.kind != "host":
+    else:
         words += ["--arena", result.arena.kind]
     words += ["--mechanism", result.interception.mechanism]
     if result.arena.platform:
         words += ["--platform", result.arena.platform]
-    left_out = [s.id for s in result.steps if s.outcome == "skipped" and s.reason.endswith("--without")]
-    words += [word for name in left_out for word in ("--without", name)]
+    words += [word for name in left_out(result) for word in ("--without", name)]
     return shlex.join(words)

@@ -58,6 +58,7 @@ def _page(result: RunResult, directory: str) -> list[RenderableType]:
         _milestones(result),
         Text(),
         _interception(result),
+        *_used(result),
         Text(f"Ended by {result.ended_by.reason}: {result.ended_by.detail}"),
         headline(result),
         Text(f"Evidence: {directory}", style="dim"),
@@ -120,6 +121,13 @@ def _interception(result: RunResult) -> RenderableType:
         f"Interception: {done.mechanism}, {done.stops} stops ({done.stops_per_s:g} a second), {done.redirects} redirects of"
         f" {len(done.redirects_by_path)} paths, tracer {done.tracer_cpu_s:.2f} s of processor time"
     )
+
+
+def _used(result: RunResult) -> list[RenderableType]:
+    cpu_s, rss_mib = (result.environment.get(f"workload_{name}") for name in ("cpu_s", "peak_rss_mib"))
+    if cpu_s is None or rss_mib is None:
+        return []
+    return [Text(f"Workload: {float(cpu_s):.1f} s of processor time, {float(rss_mib):.0f} MiB of memory at most")]
 
 
 def _short(text: str) -> str:
