@@ -65,6 +65,13 @@ def show(exp: str) -> None:
     "--without", multiple=True, metavar="STEP", help="Leave a step or view part out; 'view' is the whole view."
 )
 @click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    metavar="NAME[=AMOUNT]",
+    help="Disturb the run, e.g. slow-disk=120ms; instead of the experiment's own faults. 'none' drops those.",
+)
+@click.option(
     "--log",
     "logs",
     multiple=True,
@@ -82,14 +89,22 @@ def show(exp: str) -> None:
 @click.option("--keep", is_flag=True, help="Leave the workload running at the end, until Ctrl-C.")
 @click.option("--results", type=click.Path(file_okay=False, path_type=Path), default=Path("results"), show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout: the list of results.")
-def run(exps: tuple[str, ...], *, repeat: int, logs: tuple[Path, ...], as_json: bool, **words: Any) -> None:  # noqa: ANN401
+def run(
+    exps: tuple[str, ...],
+    *,
+    repeat: int,
+    logs: tuple[Path, ...],
+    faults: tuple[str, ...],
+    as_json: bool,
+    **words: Any,  # noqa: ANN401
+) -> None:
     """Run experiments EXP... and judge them.
 
     EXP is a number, expNN or the slug.
     """
     from runner.conduct import now  # noqa: PLC0415
     from runner.core.codec import results_to_json  # noqa: PLC0415
-    from runner.registry import all_experiments, find  # noqa: PLC0415
+    from runner.registry import all_experiments, faults_named, find  # noqa: PLC0415
     from runner.runs import RunOptions, run_experiment  # noqa: PLC0415
     from runner.show.progress import ProgressView  # noqa: PLC0415
     from runner.show.table import print_result  # noqa: PLC0415
@@ -99,7 +114,7 @@ def run(exps: tuple[str, ...], *, repeat: int, logs: tuple[Path, ...], as_json: 
     wanted = [find(exp, known) for exp in exps]
     if (words["workload"] == "replay") != bool(logs):
         raise click.UsageError("--workload replay needs --log FILE, and --log is only for it")
-    options = RunOptions(**words)
+    options = RunOptions(**words, faults=faults_named(faults))
     results = []
     for experiment in (experiment for experiment in wanted for _ in range(repeat)):
         with ProgressView(_stderr()) as view:

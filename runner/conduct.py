@@ -16,14 +16,25 @@ from pathlib import Path
 import attrs
 import trio
 
+from runner.arena.limits import Limited, limits
 from runner.core.codec import FormatError, event_from_line, plan_to_json
 from runner.core.judge import Judge
 from runner.core.lines import LineSplitter
 from runner.core.outcome import RunIdentity, outcome
+from runner.core.prepare import kind_of
 from runner.host.clock import RunClock
 from runner.host.store import RunDirectory, StoreError, new_run_id
 from runner.log import log
-from runner.model.events import AnyEvent, HarnessFailed, Interrupted, LineSeen, RunFinished, WorkloadStarted
+from runner.model.events import (
+    AnyEvent,
+    HarnessFailed,
+    Interrupted,
+    LineSeen,
+    RunFinished,
+    StepDone,
+    WorkloadExited,
+    WorkloadStarted,
+)
 from runner.model.plan import RunPlan
 from runner.model.result import ArenaInfo, RunResult, WorkloadInfo
 
@@ -82,18 +93,27 @@ async def conduct(
     run.write()
     log().info("run.started", run_id=identity.run_id, experiment=plan.experiment.name, directory=str(directory.path))
     try:
+        with limits(plan.faults, identity.run_id) as limited:
+            await _carry_out(run, inside, limited)
+    finally:
+        directory.close()
+    return run.finish(), directory.path
+
+
+async def _carry_out(run: "_Run", inside: Inside, limited: Limited) -> None:
+    run.note_limits(limited)
+    try:
         async with trio.open_nursery() as nursery:
-            process = _start(inside)
+            process = _start(inside, limited)
             log().debug("arena.started", pid=process.pid, command=inside.argv[0])
             nursery.start_soon(_interrupt_on_signal, process, run)
             try:
-                await _follow(process, run)
+                await _follow(process, run, limited)
             finally:
                 _end(process)
             nursery.cancel_scope.cancel()
     finally:
-        directory.close()
-    return run.finish(), directory.path
+        run.note_limits(limited)
 
 
 class _Run:
@@ -117,6 +137,21 @@ class _Run:
         if not isinstance(event, LineSeen) or self.clock.now_s() - self._written_s > RESULT_EVERY_S:
             self.write()
 
+    def note_limits(self, limited: Limited) -> None:
+        """Put on record which limits lie around the sandbox, and what was felt of them so far."""
+        for fault in self._plan.faults:
+            if fault.id in limited.groups:
+                self.see(
+                    StepDone(
+                        at_s=self.clock.now_s(),
+                        id=fault.id,
+                        kind=kind_of(fault),
+                        outcome="applied",
+                        reason=fault.reason,
+                        verified=limited.felt(fault),
+                    )
+                )
+
     def write(self) -> None:
         """Replace result.json by what is known now, at most once a second."""
         now_s = self.clock.now_s()
@@ -134,11 +169,11 @@ class _Run:
         return result
 
 
-def _start(inside: Inside) -> "subprocess.Popen[bytes]":
+def _start(inside: Inside, limited: Limited) -> "subprocess.Popen[bytes]":
     # A session of its own: Ctrl-C is for the runner, which then ends the run in order.
     return subprocess.Popen(
-        inside.argv,
-        env=inside.env,
+        (*limited.enter, *inside.argv),
+        env={**inside.env, **limited.env},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -146,7 +181,7 @@ def _start(inside: Inside) -> "subprocess.Popen[bytes]":
     )
 
 
-async def _follow(process: "subprocess.Popen[bytes]", run: _Run) -> None:
+async def _follow(process: "subprocess.Popen[bytes]", run: _Run, limited: Limited) -> None:
     assert process.stdout is not None  # noqa: S101  asked for by _start
     assert process.stderr is not None  # noqa: S101
     stderr = bytearray()
@@ -163,7 +198,11 @@ async def _follow(process: "subprocess.Popen[bytes]", run: _Run) -> None:
         last = bytes(stderr).decode(errors="replace").strip()
         how = f"signal {-process.returncode}" if process.returncode < 0 else f"exit code {process.returncode}"
         said = f"; its last words: {last}" if last else ""
-        run.see(HarnessFailed(at_s=run.clock.now_s(), what=f"the inside of the arena ended early with {how}{said}"))
+        if limited.out_of_memory() and run.judge.ledger.started_at_s is not None:
+            # The fault at work, not an error of ours: the kernel ended the sandbox, and the workload with it.
+            run.see(WorkloadExited(at_s=run.clock.now_s(), code=None, signal=signal.SIGKILL))
+        else:
+            run.see(HarnessFailed(at_s=run.clock.now_s(), what=f"the inside of the arena ended early with {how}{said}"))
         run.see(RunFinished(at_s=run.clock.now_s()))
 
 

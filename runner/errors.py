@@ -1,5 +1,6 @@
 """Which expected error ends the command with which exit code; anything else is a bug and shows its traceback."""
 
+from runner.arena.limits import FaultUnavailableError
 from runner.core.codec import FormatError
 from runner.core.prepare import PlanError
 from runner.exit_codes import ExitCode
@@ -17,6 +18,7 @@ CODES: dict[type[Exception], ExitCode] = {
     UnknownExperimentError: ExitCode.USAGE,
     DeclarationError: ExitCode.USAGE,
     ArenaError: ExitCode.SKIPPED,
+    FaultUnavailableError: ExitCode.SKIPPED,
     WorkloadError: ExitCode.SKIPPED,
     SupplyError: ExitCode.SKIPPED,
     LayerUnavailableError: ExitCode.SKIPPED,

@@ -5,8 +5,11 @@ import pkgutil
 import re
 
 import experiments
+from experiments.faults import FAULTS
 from runner.core.blockers import RULES
+from runner.core.prepare import PlanError
 from runner.model.experiment import Absent, Experiment
+from runner.model.fault import AnyFault, amount_of, show_amount, with_amount, written_amount
 
 FILE_NAME = re.compile(r"exp(?P<number>\d{2,})_(?P<slug>[a-z0-9_]+)")
 
@@ -66,6 +69,33 @@ def find(name: str, known: dict[int, Experiment] | None = None) -> Experiment:
             return experiment
     offer = ", ".join(f"{experiment.name} ({experiment.slug})" for experiment in known.values())
     raise UnknownExperimentError(f"no experiment {name!r}; there are: {offer}")
+
+
+def faults_named(words: tuple[str, ...]) -> tuple[AnyFault, ...] | None:
+    """The faults that ``--fault`` asks for, each ``NAME`` or ``NAME=AMOUNT``, e.g. ``slow-disk=120ms``.
+
+    Returns:
+        None without any word: the experiment's own hold; an empty tuple for the one word ``none``.
+
+    Raises:
+        PlanError: A name is unknown, or an amount makes no sense; the message lists what there is.
+    """
+    if not words:
+        return None
+    return () if words == ("none",) else tuple(_fault(word) for word in words)
+
+
+def _fault(word: str) -> AnyFault:
+    name, _, amount = word.partition("=")
+    for fault in FAULTS:
+        if fault.id == name:
+            try:
+                return with_amount(fault, written_amount(fault, amount)) if amount else fault
+            except ValueError as error:
+                raise PlanError(f"--fault {word}: {error}") from error
+    known = [(fault.id, amount_of(fault)) for fault in FAULTS]
+    offer = ", ".join(f"{one} ({show_amount(*much)})" if much else one for one, much in known)
+    raise PlanError(f"--fault {word}: no such fault; there are: {offer}, and none")
 
 
 def _load(name: str) -> Experiment:

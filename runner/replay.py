@@ -65,6 +65,7 @@ def replay(
         arena="here",
         command=("replay", *(str(path) for path in logs)),
         mechanism=options.mechanism,
+        faults=options.faults,
         without=options.without,
         deadline_s=options.deadline_s,
     )

@@ -14,6 +14,7 @@ from runner.core.prepare import kind_of
 from runner.host.arena_facts import arena_facts
 from runner.host.clock import RunClock
 from runner.host.cluster_client import ClusterClient, kubectl_of
+from runner.host.disturb import Disturber
 from runner.host.launch import Launcher
 from runner.host.steps import Steps
 from runner.host.usage import UsageMeter, children_cpu_s
@@ -24,6 +25,7 @@ from runner.model.events import (
     AnyEvent,
     ArenaReady,
     DeadlinePassed,
+    Disturb,
     HarnessFailed,
     HoldPassed,
     Interrupted,
@@ -142,6 +144,7 @@ async def _watch(
     send_channel, receive_channel = trio.open_memory_channel[AnyEvent](CHANNEL_SIZE)
     send = send_channel.send
     launched_gone, registered = trio.Event(), trio.Event()
+    disturber = Disturber(launcher.pid, clock, send)
 
     async with trio.open_nursery() as nursery:
 
@@ -188,6 +191,8 @@ async def _watch(
                     match command:
                         case StartHold(for_s=for_s):
                             beside.start_soon(hold, for_s)
+                        case Disturb(fault=fault):
+                            beside.start_soon(disturber.carry_out, fault)
                         case StopRun() if plan.keep and command.reason not in {
                             "interrupted",
                             "harness-error",

@@ -14,12 +14,14 @@ import attrs
 from runner.arena import host
 from runner.arena.gvisor import sandbox_command
 from runner.arena.host import host_command
+from runner.arena.limits import FaultUnavailableError, unavailable
 from runner.arena.private_root import SOURCE, paths_of_this_program, refused_because
 from runner.conduct import Inside, Watcher, conduct, inner_command
 from runner.core.prepare import prepare
 from runner.host.arena_facts import inside_gvisor
 from runner.log import log
 from runner.model.experiment import ArenaKind, Experiment, Mechanism
+from runner.model.fault import AnyFault, describe
 from runner.model.plan import RunPlan
 from runner.model.result import ArenaInfo, RunResult, WorkloadInfo
 from runner.supply.cache import Cache
@@ -41,6 +43,7 @@ class RunOptions:
     workload: str = "auto"
     arena: str = "auto"
     mechanism: Mechanism | None = None
+    faults: tuple[AnyFault, ...] | None = None
     without: tuple[str, ...] = ()
     deadline_s: float | None = None
     keep: bool = False
@@ -76,16 +79,25 @@ async def run_experiment(
     Raises:
         PlanError: The options do not fit the experiment.
         ArenaError: There is no arena to be had.
+        FaultUnavailableError: A fault cannot be applied here.
         WorkloadError: There is no such workload to be had.
         SupplyError: Something that was named explicitly is not what it should be.
         StoreError: Results cannot be written.
     """
     # A first plan with a placeholder command: unknown step names are refused before anything is looked for.
     kind = _arena_kind(options.arena)
-    prepare(
-        experiment, workload="standin", arena=kind, command=(), without=options.without, deadline_s=options.deadline_s
+    first = prepare(
+        experiment,
+        workload="standin",
+        arena=kind,
+        command=(),
+        faults=options.faults,
+        without=options.without,
+        deadline_s=options.deadline_s,
     )
     _refuse_early(kind)
+    if refused := unavailable(first.faults, sandboxed=kind != "here"):
+        raise FaultUnavailableError(refused)
     workload = await choose_workload(options.workload, progress)
     try:
         ground = await _ground(kind, workload, progress)
@@ -105,6 +117,7 @@ async def run_experiment(
         arena=kind,
         command=workload.command,
         mechanism=options.mechanism,
+        faults=options.faults,
         without=options.without,
         deadline_s=options.deadline_s,
         keep=options.keep,
@@ -125,6 +138,7 @@ async def run_experiment(
             kind=kind,
             runsc_version=ground.runsc.version if ground.runsc else "",
             platform=(options.platform or "systrap") if ground.runsc else "",
+            fault="; ".join(describe(fault) for fault in plan.faults),
         ),
         environment={**_environment(ground), **workload.facts},
         watcher=watcher,

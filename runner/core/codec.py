@@ -14,6 +14,7 @@ from cattrs.strategies import configure_tagged_union
 
 from runner.model.events import AnyEvent
 from runner.model.experiment import AnyAssertion, AnyStep
+from runner.model.fault import AnyFault
 from runner.model.plan import RunPlan
 from runner.model.result import SCHEMA_VERSION, RunResult
 
@@ -31,7 +32,7 @@ _NOT_OF_THE_FORM = (ValueError, KeyError, TypeError, AttributeError, cattrs.Base
 @cache
 def _converter() -> cattrs.Converter:
     converter = cattrs.Converter(forbid_extra_keys=True, detailed_validation=True)
-    for union in (AnyStep, AnyAssertion, AnyEvent):
+    for union in (AnyStep, AnyAssertion, AnyFault, AnyEvent):
         configure_tagged_union(union, converter, tag_name="type")
     return converter
 

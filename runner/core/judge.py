@@ -16,6 +16,7 @@ from runner.model.events import (
     AnyEvent,
     ArenaReady,
     DeadlinePassed,
+    Disturb,
     HarnessFailed,
     HoldPassed,
     InterceptionCounted,
@@ -33,6 +34,7 @@ from runner.model.events import (
     WorkloadStarted,
 )
 from runner.model.experiment import EndReason, Milestone, Present, WorkloadFlag
+from runner.model.fault import Kill, Pause
 from runner.model.plan import RunPlan
 from runner.model.result import EndedBy
 
@@ -57,6 +59,7 @@ class Judge:
             for step in plan.steps
             if isinstance(step, WorkloadFlag)
         }
+        self._triggers = {fault: re.compile(fault.at) for fault in plan.faults if isinstance(fault, Pause | Kill)}
 
     def see(self, event: AnyEvent) -> tuple[AnyCommand, ...]:
         """Take one event into account.
@@ -132,6 +135,8 @@ class Judge:
         if event.source == "launcher":
             return ()
         here = Sighting(at_s=event.at_s, source=event.source, line_no=event.line_no, text=event.text)
+        ledger.slow_sql = ledger.slow_sql.see(event.text) if "Slow SQL" in event.text else ledger.slow_sql
+        ledger.hook = ledger.hook.see(event.at_s, event.text)
         parsed = parse_line(event.text)
         commands: tuple[AnyCommand, ...] = ()
         if (milestone := self._milestones.see(parsed)) is not None:
@@ -144,6 +149,10 @@ class Judge:
                 if name not in ledger.flag_echoes and any(flag in event.text for flag in flags):
                     ledger.flag_echoes[name] = here
         going_on = ledger.ended is None
+        due = [fault for fault, pattern in self._triggers.items() if going_on and pattern.search(event.text)]
+        for fault in due:
+            del self._triggers[fault]
+            commands += (Disturb(fault=fault),)
         for rule in classify(parsed):
             seen = ledger.blockers.get(rule.id)
             if seen is not None:

@@ -6,7 +6,9 @@ It holds facts only. No decision is made here, and nothing in it comes from anyw
 import attrs
 
 from runner.core.blockers import BlockerRule
+from runner.core.hook_timeline import HookTimeline
 from runner.core.milestones import BEYOND, MILESTONES
+from runner.core.slow_sql import SlowSql
 from runner.model.events import InterceptionCounted, PodAnswered, StepDone
 from runner.model.experiment import Milestone
 from runner.model.result import EndedBy
@@ -57,6 +59,8 @@ class Ledger:
         log_lines: Lines of all logs.
         api_requests: Requests that the API witness saw answered.
         answers: What pods answered, by assertion id: the claimed answer, else the last one.
+        slow_sql: What the datastore said of slow statements.
+        hook: When the priority-class hook and the caches that it needs did what, where the API server's audit says so.
         facts: What probes inside the arena found.
         ended: Why the run ends; None while nothing ended it.
         harness_errors: What broke in the runner itself.
@@ -78,6 +82,8 @@ class Ledger:
     log_lines: int = 0
     api_requests: int = 0
     answers: dict[str, PodAnswered] = attrs.field(factory=dict)
+    slow_sql: SlowSql = attrs.field(factory=SlowSql)
+    hook: HookTimeline = attrs.field(factory=HookTimeline)
     facts: dict[str, str] = attrs.field(factory=dict)
     ended: EndedBy | None = None
     harness_errors: list[str] = attrs.field(factory=list)

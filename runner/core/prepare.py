@@ -19,6 +19,7 @@ from runner.model.experiment import (
     WorkloadFlag,
     WorkloadKind,
 )
+from runner.model.fault import AnyFault, Fault
 from runner.model.plan import RunPlan, SkippedStep
 from runner.model.view import View
 
@@ -64,6 +65,7 @@ def prepare(
     arena: ArenaKind,
     command: tuple[str, ...],
     mechanism: Mechanism | None = None,
+    faults: tuple[AnyFault, ...] | None = None,
     without: tuple[str, ...] = (),
     deadline_s: float | None = None,
     keep: bool = False,
@@ -76,6 +78,7 @@ def prepare(
         arena: Where.
         command: The workload's command line before any flag of a step.
         mechanism: Overrides the experiment's own.
+        faults: Instead of the experiment's own; None keeps those.
         without: Ids of steps or view parts to leave out; ``view`` is all view parts.
         deadline_s: Overrides the experiment's own, in seconds.
         keep: Leave the workload running at the end.
@@ -86,6 +89,7 @@ def prepare(
     if deadline_s is not None and deadline_s <= 0:
         raise PlanError(f"--deadline {deadline_s:g}: must be above zero seconds")
     chosen = mechanism or experiment.mechanism
+    borne = _faults(experiment, workload, faults)
     left_out = _left_out(experiment, without)
     skipped = [
         SkippedStep(id=step.id, kind=kind_of(step), reason="left out by --without")
@@ -129,6 +133,7 @@ def prepare(
         mechanism=chosen,
         steps=tuple(steps),
         view=view,
+        faults=borne,
         skipped=tuple(skipped),
         without=tuple(sorted(left_out)),
         expected=_expected(experiment, workload, arena, left_out | dropped_parts),
@@ -138,10 +143,26 @@ def prepare(
     )
 
 
-def kind_of(step: Step) -> str:
+def kind_of(step: Step | Fault) -> str:
     """``bind-mount`` for a BindMount: the kind as results and tables name it."""
     name = type(step).__name__
     return "".join(f"-{char.lower()}" if char.isupper() else char for char in name).lstrip("-")
+
+
+def _faults(
+    experiment: Experiment, workload: WorkloadKind, chosen: tuple[AnyFault, ...] | None
+) -> tuple[AnyFault, ...]:
+    if workload == "replay":
+        if chosen:
+            raise PlanError("a recorded log cannot be disturbed any more; leave --fault out")
+        return ()
+    faults = experiment.faults if chosen is None else chosen
+    ids = [fault.id for fault in faults]
+    taken = {step.id for step in experiment.steps} | set(experiment.view.parts)
+    for name in ids:
+        if ids.count(name) > 1 or name in taken:
+            raise PlanError(f"--fault {name}: that name is taken, by another fault or by a step of {experiment.name}")
+    return faults
 
 
 def _left_out(experiment: Experiment, without: tuple[str, ...]) -> set[str]:

@@ -25,6 +25,7 @@ from runner.model.experiment import (
     WorkloadFlag,
     WriteFile,
 )
+from runner.model.fault import AnyFault, Kill, Pause, SlowDisk
 from runner.model.plan import RunPlan
 from runner.model.result import AssertionResult
 
@@ -44,6 +45,9 @@ def hits(plan: RunPlan, ledger: Ledger, name: str) -> tuple[int, str]:
         used = sum(n for path, n in ledger.used.items() if plan.view.part_of(path) == name)
         if used:
             return used, f"{used} accesses of {name} seen"
+    for fault in plan.faults:
+        if fault.id == name:
+            return fault_felt(fault, ledger)
     for step in plan.steps:
         if step.id != name:
             continue
@@ -64,6 +68,21 @@ def hits(plan: RunPlan, ledger: Ledger, name: str) -> tuple[int, str]:
     if done is not None and done.outcome in {"applied", "already-there"} and done.verified:
         return 1, f"{name} verified: {done.verified}"
     return 0, ""
+
+
+def fault_felt(fault: AnyFault, ledger: Ledger) -> tuple[int, str]:
+    """How often a fault was seen at work, and what was seen; 0 and why not, when it was not."""
+    if isinstance(fault, SlowDisk):
+        counted = ledger.interception
+        if counted is None or not counted.delayed:
+            return 0, "no call was held back"
+        return counted.delayed, f"{counted.delayed} calls held back, {counted.delayed_s:.1f} s in all"
+    done = ledger.steps.get(fault.id)
+    if done is not None and done.outcome == "applied" and done.verified:
+        return 1, done.verified
+    if isinstance(fault, Pause | Kill):
+        return 0, f"no line matched /{fault.at}/"
+    return 0, "the limit was never met"
 
 
 def judge_assertion(plan: RunPlan, ledger: Ledger, assertion: AnyAssertion) -> AssertionResult:
@@ -106,6 +125,8 @@ def run_verdict(plan: RunPlan, ledger: Ledger, assertions: tuple[AssertionResult
         return "fail"
     if plan.goal.target not in ledger.milestones or "inconclusive" in verdicts:
         return "inconclusive"
+    if not all(fault_felt(fault, ledger)[0] for fault in plan.faults):
+        return "inconclusive"
     return "pass"
 
 
@@ -131,6 +152,13 @@ def differences(
         found += [f"expected blocker {name} did not appear" for name in sorted(declared - fatal)]
     if expected.reaches is not None and ledger.proof_of_passing(expected.reaches) is None:
         found.append(f"{expected.reaches} not reached")
+    if verdict == "inconclusive":
+        found += [
+            f"fault {fault.id} was not felt: {why}"
+            for fault in plan.faults
+            for felt, why in (fault_felt(fault, ledger),)
+            if not felt
+        ]
     if expected.holds:
         found += [
             f"assertion {result.id}: {result.verdict}"

@@ -157,6 +157,8 @@ class _Reporter:
                         redirects_by_path=record["redirects_by_path"],
                         tracer_cpu_s=record["tracer_cpu_s"],
                         events_dropped=record["dropped"],
+                        delayed=record["delayed"],
+                        delayed_s=record["delayed_s"],
                     )
                 )
             case "exited":

@@ -9,10 +9,11 @@ import attrs
 from runner.host.steps import Steps
 from runner.intercept.mount_plan import mount_plan
 from runner.intercept.mounts import apply_mounts, look
-from runner.intercept.plan import LaunchPlan, to_json
+from runner.intercept.plan import Delay, LaunchPlan, to_json
 from runner.intercept.view_layer import ViewError, check_view, materialise, view_kinds
 from runner.model.events import StepOutcome
 from runner.model.experiment import BindMount, CniPlugin, Symlink, TmpfsMount, WriteFile
+from runner.model.fault import SlowDisk
 from runner.model.plan import RunPlan
 from runner.model.view import ViewFile
 
@@ -79,8 +80,18 @@ def apply_view(plan: RunPlan, steps: Steps) -> AppliedView:
         view=plan.view,
         layer=layer,
         observe=_observed(plan),
+        delays=_delays(plan),
     )
     return AppliedView(launch_plan_json=to_json(launch), parts=_parts(plan, not_applicable))
+
+
+def _delays(plan: RunPlan) -> tuple[Delay, ...]:
+    return tuple(
+        Delay(syscalls=fault.calls, path_prefix=path, seconds=fault.delay_s)
+        for fault in plan.faults
+        if isinstance(fault, SlowDisk)
+        for path in fault.below or ("",)
+    )
 
 
 def _environment(plan: RunPlan, links: Path) -> dict[str, str]:

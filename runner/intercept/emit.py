@@ -31,6 +31,8 @@ class Emitter:
     stops: Counter[str] = attrs.field(factory=Counter)
     _redirects: Counter[str] = attrs.field(factory=Counter)
     _observed: Counter[str] = attrs.field(factory=Counter)
+    _delayed: int = 0
+    _delayed_s: float = 0.0
     _dropped: int = 0
     _rest: bytes = b""
     _began: float = attrs.field(factory=time.monotonic)
@@ -61,6 +63,11 @@ class Emitter:
         if self._observed[path] <= EVENTS_PER_PATH:
             self.emit(Observed(t=time.time(), pid=tid, path=path, syscall=syscall))
 
+    def delayed(self, seconds: float) -> None:
+        """Count a call that was held back."""
+        self._delayed += 1
+        self._delayed_s += seconds
+
     def report(self, *, last: bool = False) -> None:
         """Report totals, if anything happened since the last time; ``last`` waits a little for a full pipe."""
         total = sum(self.stops.values())
@@ -77,6 +84,8 @@ class Emitter:
             wall_s=round(wall_s, 6),
             stops_per_s=round(total / wall_s, 3) if wall_s else 0.0,
             dropped=self._dropped,
+            delayed=self._delayed,
+            delayed_s=round(self._delayed_s, 3),
         )
         if last:
             self._drain()

@@ -74,6 +74,8 @@ class Report(Record):
         wall_s: Seconds since the workload was started.
         stops_per_s: All stops over ``wall_s``.
         dropped: Events that found the pipe full.
+        delayed: Calls that a delay held back.
+        delayed_s: For how long, all together.
     """
 
     stops: dict[str, int]
@@ -83,6 +85,8 @@ class Report(Record):
     wall_s: float
     stops_per_s: float
     dropped: int
+    delayed: int
+    delayed_s: float
 
 
 @attrs.frozen(kw_only=True)

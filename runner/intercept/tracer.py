@@ -36,7 +36,7 @@ from runner.intercept.machine import (
     Thread,
 )
 from runner.intercept.port import Kernel, ThreadGoneError, is_stopped
-from runner.intercept.signals import OwnSignals
+from runner.intercept.signals import REPORT_EVERY_S, OwnSignals
 from runner.intercept.verdict import Ending, Verdict
 
 EVENT_EXEC = 4
@@ -120,6 +120,7 @@ class Tracer:
     _held: list[tuple[float, int, int, Go, int]] = attrs.field(factory=list)
     _held_count: int = 0
     _wake_due: float = 0.0
+    _report_due: float = 0.0
     _over: bool = False
 
     def run(self) -> None:
@@ -133,7 +134,10 @@ class Tracer:
                 self.handle(*waited)
             if self.signals.alarm:
                 self.signals.alarm = False
-                self.emitter.report()
+                # While calls are held back, alarms come far more often than anybody wants to read totals.
+                if time.monotonic() >= self._report_due:
+                    self._report_due = time.monotonic() + REPORT_EVERY_S * 0.9
+                    self.emitter.report()
             if self._held:
                 self._release()
 
@@ -190,6 +194,7 @@ class Tracer:
     # Delays: only the calling thread waits
 
     def _hold(self, tid: int, how: Go, number: int, delay_s: float) -> None:
+        self.emitter.delayed(delay_s)
         self._held_count += 1
         heapq.heappush(self._held, (time.monotonic() + delay_s, self._held_count, tid, how, number))
 

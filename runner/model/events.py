@@ -9,6 +9,7 @@ from typing import Literal
 import attrs
 
 from runner.model.experiment import EndReason, Milestone
+from runner.model.fault import Kill, Pause
 
 StepOutcome = Literal["applied", "already-there", "failed", "skipped", "undone", "undo-failed"]
 
@@ -22,7 +23,7 @@ class Event:
 
 @attrs.frozen(kw_only=True)
 class StepDone(Event):
-    """A step (or view part) was applied, skipped, undone, or failed at it.
+    """A step (or view part, or fault) was applied, skipped, undone, or failed at it.
 
     Attributes:
         verified: What was looked at to see that the step took effect; empty when nothing could be looked at.
@@ -94,12 +95,16 @@ class InterceptionCounted(Event):
         redirects_by_path: Exact counts, also of redirects whose events were dropped.
         tracer_cpu_s: Processor seconds of the tracer process.
         events_dropped: Events that found the pipe full.
+        delayed: Calls that a fault held back.
+        delayed_s: For how long, all together, in seconds.
     """
 
     stops: dict[str, int]
     redirects_by_path: dict[str, int]
     tracer_cpu_s: float
     events_dropped: int = 0
+    delayed: int = 0
+    delayed_s: float = 0.0
 
 
 @attrs.frozen(kw_only=True)
@@ -205,4 +210,11 @@ class StopRun:
     detail: str
 
 
-AnyCommand = StartHold | StopRun
+@attrs.frozen(kw_only=True)
+class Disturb:
+    """The fault's line came: carry it out, and report it as :class:`StepDone`."""
+
+    fault: Pause | Kill
+
+
+AnyCommand = StartHold | StopRun | Disturb

@@ -8,6 +8,7 @@ from typing import Final, Literal, get_args
 import attrs
 
 from runner.model.check import absolute_path, identifier, not_empty, positive, slug
+from runner.model.fault import AnyFault
 from runner.model.view import View
 
 Mechanism = Literal["mount", "seccomp", "syscall", "none"]
@@ -317,6 +318,7 @@ class Experiment:
         steps: Applied in order, undone in reverse.
         view: Redirected paths and spoofed answers.
         mechanism: How the view is applied unless the command line says otherwise.
+        faults: What the workload has to bear, unless the command line says otherwise.
         assertions: Claims judged from the events.
         target: The milestone at which the run has reached what it set out for.
         hold_s: For how many seconds after the target the workload must stay up.
@@ -334,6 +336,7 @@ class Experiment:
     steps: tuple[AnyStep, ...] = ()
     view: View = attrs.field(factory=View)
     mechanism: Mechanism = "none"
+    faults: tuple[AnyFault, ...] = ()
     assertions: tuple[AnyAssertion, ...] = ()
     target: Milestone
     hold_s: float = 0.0
@@ -351,8 +354,11 @@ class Experiment:
                 raise TypeError(f"{self.name}: {assertion!r} is not an assertion; see runner/model/experiment.py")
         if self.view.parts and self.mechanism == "none":
             raise ValueError(f"{self.name}: declares a view but mechanism 'none'; choose mount, seccomp or syscall")
-        names = [step.id for step in self.steps] + list(self.view.parts)
-        _refuse_twice(names, f"{self.name}: step or view part")
+        for fault in self.faults:
+            if not isinstance(fault, AnyFault):
+                raise TypeError(f"{self.name}: {fault!r} is not a fault; the kinds are in runner/model/fault.py")
+        names = [step.id for step in self.steps] + list(self.view.parts) + [fault.id for fault in self.faults]
+        _refuse_twice(names, f"{self.name}: step, view part or fault")
         _refuse_twice([assertion.id for assertion in self.assertions], f"{self.name}: assertion")
         for assertion in self.assertions:
             unknown = set(assertion.by) - set(names) if isinstance(assertion, Absent) else set()

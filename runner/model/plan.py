@@ -3,6 +3,7 @@
 import attrs
 
 from runner.model.experiment import AnyStep, ArenaKind, Assertion, Expected, Experiment, Goal, Mechanism, WorkloadKind
+from runner.model.fault import AnyFault
 from runner.model.view import View
 
 
@@ -29,6 +30,7 @@ class RunPlan:
         mechanism: How the view is applied.
         steps: What is really applied, in order.
         view: What is left of the view.
+        faults: What the workload has to bear.
         skipped: What was left out.
         without: Ids that the user asked to leave out.
         expected: The outcome that this plan, not the bare experiment, is expected to have.
@@ -47,6 +49,7 @@ class RunPlan:
     mechanism: Mechanism
     steps: tuple[AnyStep, ...]
     view: View
+    faults: tuple[AnyFault, ...] = ()
     skipped: tuple[SkippedStep, ...] = ()
     without: tuple[str, ...] = ()
     expected: Expected

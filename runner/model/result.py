@@ -136,5 +136,6 @@ class RunResult:
     expected: Expected
     as_expected: bool
     differences: tuple[str, ...]
+    metrics: dict[str, float] = attrs.field(factory=dict)
     ended_by: EndedBy
     environment: dict[str, str]

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from runner.core.prepare import kind_of
 from runner.model.experiment import Experiment
+from runner.model.fault import describe
 
 
 def print_declaration(console: Console, experiment: Experiment) -> None:
@@ -29,6 +30,8 @@ def print_declaration(console: Console, experiment: Experiment) -> None:
         *other_targets,
     ):
         console.print(f"[dim]{name:>15}[/]  ", Text(text), sep="")
+    for fault in experiment.faults:
+        console.print("[dim]          fault[/]  ", Text(f"{describe(fault)}. {fault.reason}"), sep="")
     steps = [(step.id, kind_of(step), ", ".join(step.holds_back), step.reason) for step in experiment.steps]
     merged = "the view's files first, the real ones behind them"
     view = [(f"{tree.prefix}/**", tree.part, "merged", merged) for tree in experiment.view.trees]

@@ -50,6 +50,7 @@ def _page(result: RunResult, directory: str) -> list[RenderableType]:
         Text(f"Experiment {experiment.number}: {experiment.slug}", style="bold"),
         Text(experiment.question),
         Text(what, style="dim"),
+        *([Text(f"Disturbed by {arena.fault}", style="yellow")] if arena.fault else []),
         Text(),
         _blockers(result),
         Text(),
@@ -59,6 +60,7 @@ def _page(result: RunResult, directory: str) -> list[RenderableType]:
         Text(),
         _interception(result),
         *_used(result),
+        *_metrics(result),
         Text(f"Ended by {result.ended_by.reason}: {result.ended_by.detail}"),
         headline(result),
         Text(f"Evidence: {directory}", style="dim"),
@@ -128,6 +130,12 @@ def _used(result: RunResult) -> list[RenderableType]:
     if cpu_s is None or rss_mib is None:
         return []
     return [Text(f"Workload: {float(cpu_s):.1f} s of processor time, {float(rss_mib):.0f} MiB of memory at most")]
+
+
+def _metrics(result: RunResult) -> list[RenderableType]:
+    if not result.metrics:
+        return []
+    return [Text("Measured: " + ", ".join(f"{name} {value:g}" for name, value in result.metrics.items()))]
 
 
 def _short(text: str) -> str:

@@ -193,6 +193,14 @@ class TestDelays:
             assert took[slow] >= 0.6  # the text, and the end of the file
             assert took[fast] < 0.3
 
+    @EVERY
+    def test_every_mechanism_delays_also_those_that_trace_nothing_else_and_counts_it(self, world, mechanism):
+        delay = (Delay(syscalls=("read",), path_prefix=str(world.out), seconds=0.05),)
+        outcome = run(world, mechanism, ["dd", f"if={world.out}/plain", "status=none"], delays=delay)
+        assert outcome.output == "plain\n"
+        assert (outcome.report.delayed, outcome.report.delayed_s) == (2, 0.1)
+        assert run(world, mechanism, ["true"]).report.delayed == 0
+
     def test_only_the_calling_thread_is_held(self, world):
         delay = (Delay(syscalls=("openat",), path_prefix=str(world.out), seconds=1.0),)
         script = f"cat {world.out}/plain & cat {world.tree}/real; wait"

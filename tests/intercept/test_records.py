@@ -29,6 +29,8 @@ RECORDS = [
         wall_s=1.0,
         stops_per_s=3.0,
         dropped=0,
+        delayed=4,
+        delayed_s=0.32,
     ),
     Exited(t=1.5, code=None, signal=9),
     Failed(t=1.5, what="nothing works"),
