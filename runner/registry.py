@@ -7,6 +7,7 @@ import re
 import experiments
 from experiments.faults import FAULTS
 from runner.core.blockers import RULES
+from runner.core.codec import FormatError, check_declared
 from runner.core.prepare import PlanError
 from runner.model.experiment import Absent, Experiment
 from runner.model.fault import AnyFault, amount_of, show_amount, with_amount, written_amount
@@ -107,6 +108,10 @@ def _load(name: str) -> Experiment:
     experiment = getattr(module, "EXPERIMENT", None)
     if not isinstance(experiment, Experiment):
         raise DeclarationError(f"experiments/{name}.py defines no EXPERIMENT = Experiment(...)")
+    try:
+        check_declared(experiment)
+    except FormatError as error:
+        raise DeclarationError(f"experiments/{name}.py: {error}") from error
     return experiment
 
 

@@ -13,7 +13,7 @@ import cattrs
 from cattrs.strategies import configure_tagged_union
 
 from runner.model.events import AnyEvent
-from runner.model.experiment import AnyAssertion, AnyStep
+from runner.model.experiment import AnyAssertion, AnyStep, Experiment
 from runner.model.fault import AnyFault
 from runner.model.plan import RunPlan
 from runner.model.result import SCHEMA_VERSION, RunResult
@@ -74,6 +74,19 @@ def plan_from_json(text: str) -> RunPlan:
 def result_to_json(result: RunResult) -> str:
     """A result as an indented document, ending in a newline."""
     return json.dumps(_converter().unstructure(result), indent=2) + "\n"
+
+
+def check_declared(experiment: Experiment) -> None:
+    """Find values that no run could be made of, such as a milestone or a mechanism that there is none of.
+
+    Raises:
+        FormatError: There is one; the message says where.
+    """
+    converter = _converter()
+    try:
+        converter.structure(converter.unstructure(experiment), Experiment)
+    except _NOT_OF_THE_FORM as error:
+        raise FormatError(_reason(error)) from error
 
 
 def results_to_json(results: Iterable[RunResult]) -> str:
