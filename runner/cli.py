@@ -52,14 +52,25 @@ def show(exp: str) -> None:
     "--mechanism", type=click.Choice(["mount", "seccomp", "syscall", "none"]), help="Instead of the experiment's own."
 )
 @click.option(
-    "--platform",
-    type=click.Choice(["systrap", "ptrace", "kvm"]),
-    default="systrap",
-    show_default=True,
-    help="gVisor's.",
+    "--runsc",
+    default="",
+    metavar="BUILD",
+    help="A build of gVisor: 2022-12, 2025-05, 2025-10, 2026-09, latest, or a version of its Go module.",
 )
 @click.option(
-    "--network", type=click.Choice(["", "sandbox", "host"]), default="", help="gVisor's; 'host' for a runsc of 2022."
+    "--workload-version", default="", metavar="V", help="That version of the workload, e.g. v1.35.4; with --workload."
+)
+@click.option(
+    "--platform",
+    type=click.Choice(["", "systrap", "ptrace", "kvm"]),
+    default="",
+    help="gVisor's; else the usual one of the build.",
+)
+@click.option(
+    "--network",
+    type=click.Choice(["", "sandbox", "host"]),
+    default="",
+    help="gVisor's; else the usual one of the build.",
 )
 @click.option(
     "--without", multiple=True, metavar="STEP", help="Leave a step or view part out; 'view' is the whole view."

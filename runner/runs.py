@@ -25,6 +25,7 @@ from runner.model.fault import AnyFault, describe
 from runner.model.plan import RunPlan
 from runner.model.result import ArenaInfo, RunResult, WorkloadInfo
 from runner.supply.cache import Cache
+from runner.supply.gvisors import GVisor, gvisor, gvisor_named, known
 from runner.supply.layer import Layer, LayerUnavailableError
 from runner.supply.layer import layer as package_layer
 from runner.supply.runsc import find_runsc
@@ -38,7 +39,22 @@ class ArenaError(Exception):
 
 @attrs.frozen(kw_only=True)
 class RunOptions:
-    """The words of the command line, checked for form but not yet resolved."""
+    """The words of the command line, checked for form but not yet resolved.
+
+    Attributes:
+        workload: Kind, or ``auto``.
+        arena: Kind, or ``auto``.
+        mechanism: Instead of the experiment's own.
+        without: Steps and view parts to leave out.
+        deadline_s: Instead of the experiment's own.
+        keep: Leave the workload running at the end.
+        platform: gVisor's; empty is the usual one of the build.
+        network: gVisor's; empty is the usual one of the build.
+        runsc: A build of gVisor by name or version, instead of the one that is found.
+        workload_version: That version of the workload and no other.
+        cell: Fingerprint of the cell that the run belongs to, for the result.
+        results: The results directory.
+    """
 
     workload: str = "auto"
     arena: str = "auto"
@@ -49,20 +65,41 @@ class RunOptions:
     keep: bool = False
     platform: str = ""
     network: str = ""
+    runsc: str = ""
+    workload_version: str = ""
+    cell: str = ""
     results: Path
 
 
 @attrs.frozen(kw_only=True)
-class _Ground:
-    """A chosen arena with what it was made of."""
+class Ground:
+    """A chosen arena with what it is made of, and the workload that it was made for.
+
+    Attributes:
+        kind: Which arena.
+        workload: What will be started in it.
+        runsc: The gVisor of the ``gvisor`` arena.
+        layer: What is laid over the machine's root there.
+        platform: gVisor's; empty outside that arena.
+        network: gVisor's; empty is its own.
+    """
 
     kind: ArenaKind
+    workload: Workload
     runsc: Supplied | None = None
     layer: Layer | None = None
+    platform: str = ""
+    network: str = ""
 
 
 async def run_experiment(
-    experiment: Experiment, options: RunOptions, *, began: float, progress: Progress, watcher: Watcher
+    experiment: Experiment,
+    options: RunOptions,
+    *,
+    began: float,
+    progress: Progress,
+    watcher: Watcher,
+    ground: Ground | None = None,
 ) -> tuple[RunResult, Path]:
     """Run one experiment once.
 
@@ -72,6 +109,7 @@ async def run_experiment(
         began: Wall-clock time of the command, the zero of the run's clock.
         progress: Told about preparations.
         watcher: Told about each event.
+        ground: What :func:`find_ground` found for the same options; None looks for it now.
 
     Returns:
         The result and its directory.
@@ -81,7 +119,7 @@ async def run_experiment(
         ArenaError: There is no arena to be had.
         FaultUnavailableError: A fault cannot be applied here.
         WorkloadError: There is no such workload to be had.
-        SupplyError: Something that was named explicitly is not what it should be.
+        SupplyError: Something that was named explicitly is not what it should be, or not to be had.
         StoreError: Results cannot be written.
     """
     # A first plan with a placeholder command: unknown step names are refused before anything is looked for.
@@ -95,22 +133,11 @@ async def run_experiment(
         without=options.without,
         deadline_s=options.deadline_s,
     )
-    _refuse_early(kind)
     if refused := unavailable(first.faults, sandboxed=kind != "here"):
         raise FaultUnavailableError(refused)
-    workload = await choose_workload(options.workload, progress)
-    try:
-        ground = await _ground(kind, workload, progress)
-    except LayerUnavailableError as error:
-        if options.workload != "auto" or not workload.commands:
-            raise
-        workload = standin(f"{workload.kind} {workload.version} is there, but not what it needs: {error}")
-        ground = await _ground(kind, workload, progress)
-    log().info("workload.chosen", kind=workload.kind, version=workload.version, reason=workload.reason)
-    if ground.runsc is not None:
-        for attempt in ground.runsc.attempts:
-            log().debug("runsc.looked", source=attempt.source, outcome=attempt.outcome, detail=attempt.detail)
-    progress(f"workload {workload.kind} {workload.version}: {workload.reason}", None)
+    if ground is None:
+        ground = await find_ground(options, progress)
+    workload = ground.workload
     plan = prepare(
         experiment,
         workload=workload.kind,
@@ -124,7 +151,7 @@ async def run_experiment(
     )
     return await conduct(
         plan,
-        _inside(plan, ground, workload, options, began),
+        _inside(plan, ground, began),
         began=began,
         results=options.results,
         workload=WorkloadInfo(
@@ -137,12 +164,40 @@ async def run_experiment(
         arena=ArenaInfo(
             kind=kind,
             runsc_version=ground.runsc.version if ground.runsc else "",
-            platform=(options.platform or "systrap") if ground.runsc else "",
+            platform=ground.platform,
             fault="; ".join(describe(fault) for fault in plan.faults),
         ),
-        environment={**_environment(ground), **workload.facts},
+        environment={**_environment(ground), **workload.facts, **({"cell": options.cell} if options.cell else {})},
         watcher=watcher,
     )
+
+
+async def find_ground(options: RunOptions, progress: Progress) -> Ground:
+    """Find, download or build what a run needs: the workload, gVisor, the packages.
+
+    Raises:
+        ArenaError: There is no arena to be had.
+        WorkloadError: There is no such workload to be had.
+        SupplyError: Something that was named explicitly is not what it should be, or not to be had.
+    """
+    kind = _arena_kind(options.arena)
+    _refuse_early(kind)
+    if options.runsc and kind != "gvisor":
+        raise ArenaError(f"--runsc {options.runsc} is for the gvisor arena, and this is {kind}; leave it out")
+    workload = await choose_workload(options.workload, progress, options.workload_version)
+    try:
+        ground = await _ground(kind, workload, options, progress)
+    except LayerUnavailableError as error:
+        if options.workload != "auto" or not workload.commands:
+            raise
+        workload = standin(f"{workload.kind} {workload.version} is there, but not what it needs: {error}")
+        ground = await _ground(kind, workload, options, progress)
+    log().info("workload.chosen", kind=workload.kind, version=workload.version, reason=workload.reason)
+    if ground.runsc is not None:
+        for attempt in ground.runsc.attempts:
+            log().debug("runsc.looked", source=attempt.source, outcome=attempt.outcome, detail=attempt.detail)
+    progress(f"workload {workload.kind} {workload.version}: {workload.reason}", None)
+    return ground
 
 
 def _arena_kind(wanted: str) -> ArenaKind:
@@ -165,28 +220,43 @@ def _refuse_early(kind: ArenaKind) -> None:
         raise ArenaError(reason)
 
 
-async def _ground(kind: ArenaKind, workload: Workload, progress: Progress) -> _Ground:
+async def _ground(kind: ArenaKind, workload: Workload, options: RunOptions, progress: Progress) -> Ground:
     if kind == "here":
-        return _Ground(kind=kind)
-    runsc = await find_runsc(progress) if kind == "gvisor" else None
-    return _Ground(kind=kind, runsc=runsc, layer=await package_layer(progress, more=workload.commands))
+        return Ground(kind=kind, workload=workload)
+    layer = await package_layer(progress, more=workload.commands)
+    if kind != "gvisor":
+        return Ground(kind=kind, workload=workload, layer=layer)
+    if options.runsc:
+        build: GVisor | None = (named := await gvisor_named(options.runsc))
+        runsc = await gvisor(named, progress)
+    else:
+        runsc = await find_runsc(progress)
+        build = known(runsc.version)
+    return Ground(
+        kind=kind,
+        workload=workload,
+        runsc=runsc,
+        layer=layer,
+        platform=options.platform or (build.platforms[0] if build else "systrap"),
+        network=options.network or (build.network if build else ""),
+    )
 
 
-def _inside(plan: RunPlan, ground: _Ground, workload: Workload, options: RunOptions, began: float) -> Inside:
+def _inside(plan: RunPlan, ground: Ground, began: float) -> Inside:
     command = inner_command(plan, began)
     if ground.kind == "here":
         return Inside(argv=command, env={**os.environ, "PYTHONPATH": str(SOURCE)})
     work = Cache.of_user().root / "sandbox"
     work.mkdir(parents=True, exist_ok=True)
     layer = ground.layer.path if ground.layer else None
-    shown = (*paths_of_this_program(), *workload.needs)
+    shown = (*paths_of_this_program(), *ground.workload.needs)
     if ground.runsc is None:
         sandbox = host_command(layer=layer, work=work, inside=command, shown=shown)
     else:
         sandbox = sandbox_command(
             runsc=ground.runsc.path,
-            platform=options.platform,
-            network=options.network,
+            platform=ground.platform,
+            network=ground.network,
             layer=layer,
             work=work,
             inside=command,
@@ -195,7 +265,7 @@ def _inside(plan: RunPlan, ground: _Ground, workload: Workload, options: RunOpti
     return Inside(argv=sandbox.argv, env=dict(sandbox.env))
 
 
-def _environment(ground: _Ground) -> dict[str, str]:
+def _environment(ground: Ground) -> dict[str, str]:
     facts = {
         "tool_version": tool_version(),
         "git_commit": _git_commit(),

@@ -1,5 +1,6 @@
 """Chooses the workload: the first of k3s, upstream Kubernetes and the stand-in that is to be had, with the reason."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -43,28 +44,34 @@ class Workload:
     facts: dict[str, str] = attrs.field(factory=dict)
 
 
-async def choose_workload(wanted: str, progress: Progress) -> Workload:
+async def choose_workload(wanted: str, progress: Progress, version: str = "") -> Workload:
     """Find the workload.
 
     Args:
         wanted: ``auto``, ``k3s``, ``kubernetes`` or ``standin``.
         progress: Told what is being looked for.
+        version: That version and no other; empty is the usual one. Only for a workload that is asked for by name.
 
     Raises:
         WorkloadError: What was asked for by name is not to be had.
         SupplyError: A variable names something that is not what it should be.
     """
+    if version and wanted == "auto":
+        raise WorkloadError(f"version {version} of what? Choose --workload k3s or kubernetes with it")
     if wanted == "standin":
+        if version not in {"", STANDIN_VERSION}:
+            raise WorkloadError(f"the stand-in has no version {version}; there is {STANDIN_VERSION}")
         return standin("asked for by --workload standin")
     if wanted == "kubernetes":
         # Asked for by name: a failure of a moment ago is no reason not to try.
-        built = await find_kubernetes(progress, refresh=True)
+        environ = {**os.environ, **({"KUBERNETES_VERSION": version} if version else {})}
+        built = await find_kubernetes(progress, environ=environ, refresh=True)
         if isinstance(built, Absent):
             raise WorkloadError(
                 f"no Kubernetes to be had ({built.reason}); mend one of these, or choose --workload standin"
             )
         return _kubernetes(built, "asked for by --workload kubernetes")
-    found = await find_k3s(progress)
+    found = await _k3s(version, progress)
     if isinstance(found, Supplied):
         return Workload(
             kind="k3s",
@@ -82,6 +89,17 @@ async def choose_workload(wanted: str, progress: Progress) -> Workload:
     if isinstance(built, Kubernetes):
         return _kubernetes(built, f"second choice, since no k3s is to be had ({found.reason})")
     return standin(f"no k3s to be had ({found.reason}), and no Kubernetes either ({built.reason})")
+
+
+async def _k3s(version: str, progress: Progress) -> Supplied | Absent:
+    if not version:
+        return await find_k3s(progress)
+    found = await find_k3s(progress, version=version)
+    if isinstance(found, Supplied) and found.version != version:
+        # K3S_BIN and PATH are taken as they are, and this is another: then only the cache and the release are left.
+        elsewhere = {**os.environ, "K3S_BIN": "", "PATH": ""}
+        found = await find_k3s(progress, version=version, environ=elsewhere)
+    return found
 
 
 def _kubernetes(built: Kubernetes, reason: str) -> Workload:

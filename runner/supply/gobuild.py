@@ -15,7 +15,8 @@ from pathlib import Path
 from runner.supply.commands import Finished, run
 from runner.supply.supplied import Progress
 
-PACKAGE = "gvisor.dev/gvisor/runsc"
+MODULE = "gvisor.dev/gvisor"
+PACKAGE = f"{MODULE}/runsc"
 NEWEST_PIN = "v0.0.0-20260905035102-160fafc42237"
 TOOLCHAINS: Mapping[str, str] = {
     "v0.0.0-20250503011706-39ed1f5ac29c": "go1.24.9",
@@ -42,17 +43,21 @@ def find_go(environ: Mapping[str, str]) -> Path | None:
     return next((place for place in _USUAL_PLACES if os.access(place, os.X_OK)), None)
 
 
-def choose_toolchain(pin: str, installed: tuple[int, int, int]) -> str:
+def choose_toolchain(pin: str, installed: tuple[int, int, int], named: str = "") -> str:
     """The GOTOOLCHAIN to build a pin with: ``local`` where the installed Go is of the pin's series and not older.
+
+    Args:
+        pin: Module version.
+        installed: The installed Go.
+        named: The toolchain of a pin that is not in the table.
 
     Raises:
         BuildError: The pin is unknown, or the installed Go is too old to fetch another.
     """
-    try:
-        wanted = TOOLCHAINS[pin]
-    except KeyError:
+    wanted = TOOLCHAINS.get(pin, named)
+    if not wanted:
         known = ", ".join(TOOLCHAINS)
-        raise BuildError(f"{pin}: no Go toolchain is known for this version of gVisor; known are {known}") from None
+        raise BuildError(f"{pin}: no Go toolchain is known for this version of gVisor; known are {known}")
     if installed[:2] == _numbers(wanted)[:2]:
         return "local" if installed >= _numbers(wanted) else wanted
     return _fetched(wanted, installed, "this gVisor")
@@ -79,16 +84,23 @@ def _fetched(toolchain: str, installed: tuple[int, int, int], what: str) -> str:
 
 
 async def build_runsc(
-    pin: str, *, into: Path, environ: Mapping[str, str], progress: Progress, keep_open: Sequence[int] = ()
+    pin: str,
+    *,
+    into: Path,
+    environ: Mapping[str, str],
+    progress: Progress,
+    keep_open: Sequence[int] = (),
+    toolchain: str = "",
 ) -> Path:
     """Build the pinned runsc into a directory; about a minute on two cores, seconds with Go's caches warm.
 
     Args:
-        pin: Module version, one of TOOLCHAINS.
+        pin: Module version.
         into: Existing directory.
         environ: Environment; Go's own variables in it (GOPROXY, GOFLAGS, ...) hold.
         progress: Told what is compiled.
         keep_open: Descriptors that the compiler inherits, see ``commands.run``.
+        toolchain: The Go for a pin that is not in TOOLCHAINS.
 
     Returns:
         Path of the executable, not yet run.
@@ -99,7 +111,7 @@ async def build_runsc(
     go = find_go(environ)
     if go is None:
         raise BuildError("there is no go command on PATH; install Go (https://go.dev/dl/), or set RUNSC_BIN to a runsc")
-    toolchain = choose_toolchain(pin, await installed_go(go, environ))
+    toolchain = choose_toolchain(pin, await installed_go(go, environ), toolchain)
     settings = {name: value for name, value in environ.items() if name not in {"GOOS", "GOARCH", "GO111MODULE"}}
     settings |= {"CGO_ENABLED": "0", "GOBIN": str(into), "GOTOOLCHAIN": toolchain, "GOWORK": "off"}
     counter = _Counter(progress)

@@ -91,16 +91,28 @@ async def find_runsc(
 
 
 async def runsc_at_pin(
-    pin: str, progress: Progress, *, environ: Mapping[str, str] = os.environ, cache: Cache | None = None
+    pin: str,
+    progress: Progress,
+    *,
+    environ: Mapping[str, str] = os.environ,
+    cache: Cache | None = None,
+    toolchain: str = "",
 ) -> Supplied:
     """The runsc of one module version, from the cache or built: for comparing gVisor versions.
+
+    Args:
+        pin: Module version.
+        progress: Told what is compiled.
+        environ: Where Go's variables are looked up.
+        cache: None for the user's.
+        toolchain: The Go to build it with, for a version that no table names.
 
     Raises:
         SupplyError: The pin is unknown or cannot be built; with every attempt.
     """
     cache = cache or Cache.of_user()
     search = Search(WANTED, environ, cache, progress)
-    return await search.cached(build_key(pin)) or await _built(search, pin, cache, environ, progress)
+    return await search.cached(build_key(pin)) or await _built(search, pin, cache, environ, progress, toolchain)
 
 
 async def _released(
@@ -117,10 +129,12 @@ async def _released(
     return None
 
 
-async def _built(search: Search, pin: str, cache: Cache, environ: Mapping[str, str], progress: Progress) -> Supplied:
+async def _built(
+    search: Search, pin: str, cache: Cache, environ: Mapping[str, str], progress: Progress, toolchain: str = ""
+) -> Supplied:
     try:
         async with cache.claim(build_key(pin), progress) as claim:
-            entry = cache.entry(build_key(pin)) or await _build(pin, claim, environ, progress)
+            entry = cache.entry(build_key(pin)) or await _build(pin, claim, environ, progress, toolchain)
         return await search.of_entry(entry, "Go module")
     except (BuildError, CacheError, NotUsableError) as error:
         search.note("Go module", "failed", str(error))
@@ -131,9 +145,11 @@ async def _built(search: Search, pin: str, cache: Cache, environ: Mapping[str, s
         ) from error
 
 
-async def _build(pin: str, claim: Claim, environ: Mapping[str, str], progress: Progress) -> Entry:
+async def _build(pin: str, claim: Claim, environ: Mapping[str, str], progress: Progress, toolchain: str) -> Entry:
     scratch = claim.scratch()
-    built = await build_runsc(pin, into=scratch, environ=environ, progress=progress, keep_open=(claim.lock_fd,))
+    built = await build_runsc(
+        pin, into=scratch, environ=environ, progress=progress, keep_open=(claim.lock_fd,), toolchain=toolchain
+    )
     reported = await reported_version(built, VERSION_LINE, "runsc")
     facts = {"origin": f"built from Go module {PACKAGE}@{pin}", "version": true_version(built, reported)}
     facts["sha256"] = await trio.to_thread.run_sync(hash_file, built, "sha256")

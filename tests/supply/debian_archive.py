@@ -20,6 +20,7 @@ class Package:
     name: str
     files: Mapping[str, str]
     depends: str = ""
+    version: str = "1.0"
 
 
 def programs(*paths: str) -> dict[str, str]:
@@ -71,12 +72,12 @@ def build_archive(directory: Path, packages: tuple[Package, ...] = PACKAGES) -> 
         old_umask = os.umask(0o022)
         try:
             put_files(staged, package.files)
-            control = f"Package: {package.name}\nVersion: 1.0\nArchitecture: all\nMaintainer: nobody <n@invalid>\n"
+            control = f"Package: {package.name}\nVersion: {package.version}\nArchitecture: all\nMaintainer: nobody <n@invalid>\n"
             control += f"Depends: {package.depends}\n" if package.depends else ""
             put_files(staged, {"DEBIAN/control": f"{control}Description: made up\n"})
         finally:
             os.umask(old_umask)
-        deb = directory / f"{package.name}_1.0_all.deb"
+        deb = directory / f"{package.name}_{package.version}_all.deb"
         subprocess.run(["dpkg-deb", "--root-owner-group", "--build", staged, deb], check=True, capture_output=True)
         digest = hashlib.sha256(deb.read_bytes()).hexdigest()
         index.append(f"{control}Filename: ./{deb.name}\nSize: {deb.stat().st_size}\nSHA256: {digest}\n")
