@@ -45,6 +45,7 @@ class RunOptions:
         workload: Kind, or ``auto``.
         arena: Kind, or ``auto``.
         mechanism: Instead of the experiment's own.
+        faults: Instead of the experiment's own; None leaves those.
         without: Steps and view parts to leave out.
         deadline_s: Instead of the experiment's own.
         keep: Leave the workload running at the end.
