@@ -55,6 +55,11 @@ def all_baselines(results: Path) -> list[Path]:
     return [path for path in found if not _REPEAT.search(path.name)]
 
 
+def is_repeat(path: Path) -> bool:
+    """Whether this is a baseline's repeat, not its first result."""
+    return path.parent.name == DIRECTORY and _REPEAT.search(path.name) is not None
+
+
 def logs_of(result_file: Path) -> Path:
     """Where the logs of a result lie: beside a run's ``result.json``, in ``expNN.logs`` beside a baseline."""
     return result_file.parent if result_file.name == RESULT else result_file.with_suffix(".logs")

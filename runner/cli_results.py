@@ -183,7 +183,7 @@ def report(runs: tuple[str, ...], *, form: str, index: bool, out: Path | None, r
         return
     if not runs:
         raise click.UsageError("name a RUN, or --index")
-    found, problems = report_files(results, runs)
+    found, problems = report_files(results, runs, repeats=form != "html")
     for problem in problems:
         click.echo(f"error: {problem.what}", err=True)
     if form == "html":

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from runner.baseline import DIRECTORY
+from runner.baseline import DIRECTORY, is_repeat
 from runner.core.blockers import RULES
 from runner.core.codec import FormatError, to_plain
 from runner.formats.blocker_page import GENERATED, blocker_pages
@@ -25,8 +25,16 @@ from runner.report.page import index_page, run_page
 from runner.sides import Problem, files_of
 
 
-def report_files(results: Path, words: Sequence[str]) -> tuple[list[tuple[Path, RunResult]], list[Problem]]:
-    """Every result that the words name, and what could not be read."""
+def report_files(
+    results: Path, words: Sequence[str], *, repeats: bool = True
+) -> tuple[list[tuple[Path, RunResult]], list[Problem]]:
+    """Every result that the words name, and what could not be read.
+
+    Args:
+        results: The project's ``results`` directory.
+        words: RUNs.
+        repeats: With the repeats of a baseline, which are kept for their times and have no logs.
+    """
     found: list[tuple[Path, RunResult]] = []
     problems: list[Problem] = []
     for word in words:
@@ -36,6 +44,8 @@ def report_files(results: Path, words: Sequence[str]) -> tuple[list[tuple[Path, 
             problems.append(Problem(what=str(error), nothing_there=True))
             continue
         for path in files:
+            if not repeats and is_repeat(path):
+                continue
             try:
                 found.append((path, read_result(path)))
             except (FormatError, StoreError) as error:

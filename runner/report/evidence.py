@@ -5,6 +5,7 @@ Logs may be plain or gzip (promoted baselines), long, cut off, or missing: a rep
 
 import gzip
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from runner.model.result import RunResult
 
 AROUND = 5
 CHUNK = 2**16
+# How evidence and witnesses name a line: workload.log:123.
+_REFERENCE = re.compile(r"\b([\w.-]+\.log):(\d+)")
 
 
 @attrs.frozen(kw_only=True)
@@ -51,10 +54,9 @@ def read_evidence(result_file: Path, result: RunResult) -> Evidence:
     directory = logs_of(result_file)
     missing: list[str] = []
     excerpts: dict[str, Excerpt] = {}
-    for source in sorted({b.source for b in result.blockers if b.count and b.line_no}):
-        wanted = sorted({b.line_no for b in result.blockers if b.source == source and b.line_no})
+    for source, wanted in sorted(_places(result).items()):
         try:
-            excerpts |= {f"{source}:{found.line_no}": found for found in _excerpts(directory, source, wanted)}
+            excerpts |= {f"{source}:{found.line_no}": found for found in _excerpts(directory, source, sorted(wanted))}
         except (OSError, EOFError) as error:
             missing.append(f"{directory / source}: {error}")
     try:
@@ -62,6 +64,24 @@ def read_evidence(result_file: Path, result: RunResult) -> Evidence:
     except (OSError, EOFError, FormatError) as error:
         missing.append(f"{directory / EVENTS}: {error}")
         return Evidence(timeline=None, excerpts=excerpts, missing=tuple(missing))
+
+
+def references(text: str) -> tuple[str, ...]:
+    """The lines that a piece of evidence names, as ``source:line_no``."""
+    return tuple(f"{source}:{number}" for source, number in _REFERENCE.findall(text))
+
+
+def _places(result: RunResult) -> dict[str, set[int]]:
+    """Every line that a blocker, an assertion or a milestone rests on, by source."""
+    said = [f"{b.source}:{b.line_no}" for b in result.blockers if b.count and b.line_no]
+    said += [b.evidence for b in result.blockers]
+    said += [claim.evidence for claim in result.assertions]
+    said += [rung.witness for rung in result.milestones]
+    places: dict[str, set[int]] = {}
+    for text in said:
+        for source, number in _REFERENCE.findall(text):
+            places.setdefault(source, set()).add(int(number))
+    return places
 
 
 def _events(directory: Path) -> Iterator[AnyEvent]:

@@ -15,11 +15,12 @@ import jinja2
 from markupsafe import Markup
 
 from runner.core.blockers import RULES
+from runner.core.milestones import MILESTONES
 from runner.formats.words import furthest, headline, rerun_command, where
 from runner.history import Summary
 from runner.model.result import RunResult
-from runner.report.evidence import Evidence
-from runner.report.svg import ladder_svg, timeline_svg
+from runner.report.evidence import Evidence, references
+from runner.report.svg import NARROW, WIDE, ladder_svg, timeline_svg
 
 HISTORY: Final = 60
 WORDS: Final = {
@@ -50,7 +51,8 @@ def _asset(name: str) -> Markup:
 def run_page(result: RunResult, evidence: Evidence) -> str:
     """The report of one run."""
     started_s = next((rung.at_s for rung in result.milestones if rung.id == "workload-started"), None)
-    picture = timeline_svg(result, evidence.timeline) if evidence.timeline else ""
+    shown = evidence.timeline
+    pictures = [timeline_svg(result, shown, layout) for layout in (WIDE, NARROW)] if shown else []
     return (
         _environment()
         .get_template("run.html.j2")
@@ -65,7 +67,8 @@ def run_page(result: RunResult, evidence: Evidence) -> str:
             furthest=furthest(result),
             verdict_word=WORDS[result.verdict],
             rerun=rerun_command(result),
-            timeline=Markup(picture),  # noqa: S704  made by us, texts in it are escaped there
+            pictures=[Markup(picture) for picture in pictures],  # noqa: S704  made by us, texts in it are escaped there
+            references=references,
             excerpts=evidence.excerpts,
             missing=evidence.missing,
         )
@@ -108,7 +111,9 @@ def index_page(runs: Sequence[Summary], baselines: Sequence[Summary], declared: 
             rows=rows,
             total=len(runs),
             broken=[run for run in runs if run.problem],
-            ladder=Markup(ladder_svg(ladder)) if ladder else "",  # noqa: S704  made by us, texts in it are escaped there
+            ladders=[Markup(ladder_svg(ladder, layout)) for layout in (WIDE, NARROW)] if ladder else [],  # noqa: S704  as above
+            milestones=MILESTONES,
+            most=HISTORY,
         )
     )
 

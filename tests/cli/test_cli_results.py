@@ -249,6 +249,14 @@ def test_a_report_lies_beside_the_run_and_a_baselines_outside_of_git(results: Pa
         assert "line 702" in text, "the log around the fatal blocker's line"
 
 
+def test_a_baselines_page_is_one_page_whatever_its_repeats(results: Path, tmp_path: Path) -> None:
+    stored(results, K3S, "20261102T000000Z-bbbbbb")
+    runner(results, "accept", "exp13", "--last", "2")
+    done = runner(results, "report", "exp13/baseline", "--out", str(tmp_path / "page.html"))
+    assert done.exit_code == 0, done.output
+    assert done.stdout.split() == [str(tmp_path / "page.html")]
+
+
 def test_a_report_is_made_even_without_logs(results: Path) -> None:
     run = results / "exp13/20261101T000000Z-aaaaaa"
     (run / "workload.log").unlink()

@@ -132,6 +132,33 @@ def test_evidence_is_read_around_each_line_also_from_a_cut_off_run(tmp_path: Pat
     assert found.timeline == timeline(EVENTS)
 
 
+def test_every_line_that_an_evidence_names_is_shown_with_what_stands_around_it(tmp_path: Path) -> None:
+    claims = (attrs.evolve(K3S.assertions[0], evidence="flag seen at the component (workload.log:3), kubelet.log:2"),)
+    rungs = (attrs.evolve(K3S.milestones[0], witness="workload.log:8, confirmed"), *K3S.milestones[1:])
+    result = attrs.evolve(K3S, blockers=(), assertions=claims, milestones=rungs)
+    (tmp_path / "workload.log").write_text("".join(f"said {number}\n" for number in range(1, 600)))
+    (tmp_path / "kubelet.log").write_text("one\nthe kubelet's\n")
+    (tmp_path / "events.jsonl").write_text("")
+    found = read_evidence(tmp_path / "result.json", result)
+    assert {"workload.log:3", "kubelet.log:2", "workload.log:8"} <= set(found.excerpts)
+    text = run_page(result, found)
+    assert "the kubelet&#39;s" in text
+    assert "said 13" in text, "five lines after the eighth"
+
+
+def test_each_picture_is_drawn_for_wide_and_for_narrow_screens() -> None:
+    page = run_page(K3S, attrs.evolve(NO_EVIDENCE, timeline=timeline(EVENTS)))
+    drawings = re.findall(r'<svg class="timeline (wide|narrow)".*?</svg>', page, flags=re.DOTALL)
+    assert drawings == ["wide", "narrow"]
+    pictures = re.findall(r'<svg class="timeline.*?</svg>', page, flags=re.DOTALL)
+    assert len({picture.count("data-t=") - picture.count('class="tick"') for picture in pictures}) == 1, "same marks"
+    summary = Summary(
+        path="x", experiment="exp13", workload="k3s", state="finished", verdict="fail", milestones=("node-ready",)
+    )
+    index = index_page([summary], [], {}, Path("/"))
+    assert re.findall(r'<svg class="ladder (wide|narrow)"', index) == ["wide", "narrow"]
+
+
 def test_evidence_that_is_not_there_is_named(tmp_path: Path) -> None:
     result = blocked_by(K3S, "dev-kmsg-missing")
     found = read_evidence(tmp_path / "result.json", result)
