@@ -18,7 +18,7 @@ from runner.arena.limits import FaultUnavailableError, unavailable
 from runner.arena.private_root import SOURCE, paths_of_this_program, refused_because
 from runner.conduct import Inside, Watcher, conduct, inner_command
 from runner.core.prepare import prepare
-from runner.host.arena_facts import inside_gvisor
+from runner.host.arena_facts import inside_gvisor, tracing_refused
 from runner.log import log
 from runner.model.experiment import ArenaKind, Experiment, Mechanism
 from runner.model.fault import AnyFault, describe
@@ -130,10 +130,12 @@ async def run_experiment(
         workload="standin",
         arena=kind,
         command=(),
+        mechanism=options.mechanism,
         faults=options.faults,
         without=options.without,
         deadline_s=options.deadline_s,
     )
+    _refuse_untraced(kind, first.mechanism, options.platform)
     if refused := unavailable(first.faults, sandboxed=kind != "here"):
         raise FaultUnavailableError(refused)
     if ground is None:
@@ -209,6 +211,17 @@ def _arena_kind(wanted: str) -> ArenaKind:
     if wanted == "host":
         return "host"
     return "here" if inside_gvisor() else "gvisor"
+
+
+def _refuse_untraced(kind: ArenaKind, mechanism: Mechanism, gvisor_platform: str) -> None:
+    traced = mechanism in {"seccomp", "syscall"}
+    if (traced or (kind == "gvisor" and gvisor_platform != "kvm")) and (reason := tracing_refused()):
+        who = "the interceptor" if kind != "gvisor" else "gVisor's systrap" + (" and the interceptor" if traced else "")
+        advice = ", or choose --mechanism mount" if kind != "gvisor" else ""
+        raise ArenaError(
+            f"no ptrace: {reason}; {who} cannot do without: allow it (CAP_SYS_PTRACE, kernel.yama.ptrace_scope below 3,"
+            f" no seccomp profile that forbids it){advice}"
+        )
 
 
 def _refuse_early(kind: ArenaKind) -> None:

@@ -1,7 +1,9 @@
 """Facts of the arena, seen from inside: part of every result, since half of every "why" is a different sandbox."""
 
+import ctypes
 import os
 import platform
+import signal
 from pathlib import Path
 
 from runner.host.mounts import mount_table
@@ -31,3 +33,24 @@ def inside_gvisor(proc: Path = Path("/proc")) -> bool:
         return "gvisor" in (proc / "version").read_text().lower() or (proc / "gvisor").is_dir()
     except OSError:
         return False
+
+
+def tracing_refused() -> str:
+    """Why a child cannot be traced here, found by letting one ask for it; empty when it can.
+
+    A stop is not waited for: a kernel that refuses says so in the call's answer.
+    """
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        libc = ctypes.CDLL(None, use_errno=True)
+        answer = libc.ptrace(0, 0, 0, 0)
+        os.write(writing, str(ctypes.get_errno() if answer else 0).encode())
+        os._exit(0)
+    os.close(writing)
+    with open(reading, "rb") as pipe:  # noqa: PTH123  a descriptor has no path
+        said = pipe.read()
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    error = int(said or b"38")
+    return os.strerror(error) if error else ""

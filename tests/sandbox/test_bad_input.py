@@ -1,5 +1,6 @@
 """What is refused: with a message that says what, where and what to do, the right exit code, and nothing left behind."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -80,6 +81,54 @@ def test_not_being_root_is_said_with_what_to_do(tmp_path: Path) -> None:
     assert done.returncode == 4, done.stderr
     assert "not root" in refusal(done)
     assert "sudo" in done.stderr
+
+
+@pytest.mark.ptrace
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--arena", "gvisor"), "gVisor's systrap and the interceptor cannot do without"),
+        (("--arena", "gvisor", "--mechanism", "mount"), "gVisor's systrap cannot do without"),
+        (("--arena", "host"), "or choose --mechanism mount"),
+    ],
+)
+def test_a_machine_that_forbids_ptrace_is_named_before_anything_starts(
+    tmp_path: Path, words: tuple[str, ...], says: str
+) -> None:
+    done = without_ptrace("run", "exp13", "--workload", "standin", "--results", str(tmp_path / "results"), *words)
+    assert done.returncode == 4, done.stderr
+    assert "no ptrace: Function not implemented" in refusal(done)
+    assert says in done.stderr
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.ptrace
+def test_doctor_finds_out_that_ptrace_is_forbidden() -> None:
+    done = without_ptrace("doctor", "--json")
+    assert done.returncode == 4
+    (check,) = [check for check in json.loads(done.stdout) if check["id"] == "ptrace"]
+    assert (check["state"], "Function not implemented" in check["found"]) == ("fail", True)
+
+
+def without_ptrace(*words: str) -> "subprocess.CompletedProcess[str]":
+    """The command line under a filter that lets ptrace fail: RET_TRACE without a tracer is ENOSYS."""
+    program = (
+        "import os, sys\n"
+        "from runner.intercept import abi_x86_64 as abi, bpf\n"
+        "from runner.intercept.libc import install_filter\n"
+        "numbers = [abi.NUMBERS['ptrace']]\n"
+        "install_filter(bpf.build(numbers, audit_arch=abi.AUDIT_ARCH, x32_bit=abi.X32_BIT, enosys=abi.ENOSYS))\n"
+        "os.execv(sys.executable, [sys.executable, '-m', 'runner', *sys.argv[1:]])\n"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", program, *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env=environment(),
+        cwd=ROOT,
+    )
 
 
 def test_no_runsc_no_go_and_no_network_lists_what_was_tried(tmp_path: Path) -> None:
