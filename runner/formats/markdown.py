@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from runner.core.compared import LEGEND, SYMBOLS, Comparison
 from runner.core.gate import Gate
+from runner.formats.searched import Found
 from runner.formats.words import GATE_WORDS, furthest, headline, ratio_words, spread_words, transitions, where
 from runner.model.result import RunResult
 
@@ -95,6 +96,11 @@ def comparison_to_markdown(comparison: Comparison, gates: Sequence[Gate] = ()) -
         text += ["### Environment, where it differs", "", *table(("", *labels), facts), ""]
     text += [f"`{LEGEND}`", ""]
     return "\n".join(text)
+
+
+def found_to_markdown(found: Found) -> str:
+    """What a search found: the answer, and its table."""
+    return "\n".join([f"## {cell(found.title)}", "", cell(found.answer), "", *table(found.headings, found.rows), ""])
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

@@ -1,0 +1,1 @@
+"""Searches: ablation, minimal sets and thresholds, each many runs of derived experiments."""

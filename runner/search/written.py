@@ -1,0 +1,71 @@
+"""A minimal set as an experiment file: text that declares its parent without what can be spared."""
+
+from runner.model.experiment import Experiment
+from runner.search.searches import Minimum
+
+_TEMPLATE = '''"""Experiment {number}: what is the least of experiment {parent} that reaches {goal}?
+
+Parent: {parent}. The one change: everything that delta debugging could take away is gone; {kept} of {all} units are left.
+Found with {where}: {confirmed} runs of it reached {goal}.
+
+What would refute it: {goal} is not reached, or is reached with one of the rest gone as well.
+"""
+
+import attrs
+
+from experiments import {module} as parent
+from runner.model.experiment import Expected
+from runner.model.units import without
+
+SPARED = frozenset(
+    {{
+{spared}
+    }}
+)
+
+EXPERIMENT = attrs.evolve(
+    without(parent.EXPERIMENT, SPARED),
+    number={number},
+    slug="{slug}",
+    question="Is what delta debugging leaves of experiment {parent} enough to reach {goal}?",
+    parent={parent},
+    change="everything that can be spared is gone",
+    refuted_by="{goal} is not reached, or is reached with one of the rest gone as well",
+    assertions=(),
+    target="{goal}",
+    hold_s=0,
+    other_goals=(),
+    expected=(Expected(verdict="pass", ended_by="target-reached", reaches="{goal}"),),
+)
+'''
+
+
+def experiment_file(parent: Experiment, found: Minimum, *, number: int, where: str) -> tuple[str, str]:
+    """File name and text.
+
+    Args:
+        parent: What the set was taken from.
+        found: With an answer.
+        number: Of the new experiment.
+        where: Workload and arena it was found with.
+
+    Raises:
+        ValueError: There is no answer to write down.
+    """
+    if found.kept is None:
+        raise ValueError(f"no minimal set of {parent.name} for {found.goal} was found, so there is none to write down")
+    slug = f"minimal-{found.goal}"
+    module = f"{parent.name}_{parent.slug.replace('-', '_')}"
+    text = _TEMPLATE.format(
+        number=number,
+        parent=parent.number,
+        goal=found.goal,
+        kept=len(found.kept),
+        all=len(found.kept) + len(found.spared),
+        where=where,
+        confirmed=str(found.confirmed),
+        module=module,
+        spared="\n".join(f'        "{unit.id}",' for unit in found.spared),
+        slug=slug,
+    )
+    return f"exp{number:02d}_{slug.replace('-', '_')}.py", text
