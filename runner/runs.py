@@ -237,9 +237,8 @@ def _refuse_early(kind: ArenaKind) -> None:
 async def _ground(kind: ArenaKind, workload: Workload, options: RunOptions, progress: Progress) -> Ground:
     if kind == "here":
         return Ground(kind=kind, workload=workload)
-    layer = await package_layer(progress, more=workload.commands)
-    if kind != "gvisor":
-        return Ground(kind=kind, workload=workload, layer=layer)
+    if kind == "host":
+        return Ground(kind=kind, workload=workload, layer=await package_layer(progress, more=workload.commands))
     if options.runsc:
         build: GVisor | None = (named := await gvisor_named(options.runsc))
         runsc = await gvisor(named, progress)
@@ -250,7 +249,7 @@ async def _ground(kind: ArenaKind, workload: Workload, options: RunOptions, prog
         kind=kind,
         workload=workload,
         runsc=runsc,
-        layer=layer,
+        layer=await package_layer(progress, more=workload.commands),
         platform=options.platform or (build.platforms[0] if build else "systrap"),
         network=options.network or (build.network if build else ""),
     )
