@@ -10,7 +10,7 @@ from runner.model.experiment import WorkloadKind
 from runner.supply.k3s import find_k3s
 from runner.supply.kubernetes import Kubernetes, find_kubernetes
 from runner.supply.needs import CONTAINERD, Need
-from runner.supply.supplied import Absent, Progress, Supplied
+from runner.supply.supplied import Absent, Progress, Supplied, listing
 
 STANDIN_VERSION = "v0"
 
@@ -68,7 +68,7 @@ async def choose_workload(wanted: str, progress: Progress, version: str = "") ->
         built = await find_kubernetes(progress, environ=environ, refresh=True)
         if isinstance(built, Absent):
             raise WorkloadError(
-                f"no Kubernetes to be had ({built.reason}); mend one of these, or choose --workload standin"
+                f"no Kubernetes to be had:\n{listing(built.attempts)}\nMend one of these, or choose --workload standin."
             )
         return _kubernetes(built, "asked for by --workload kubernetes")
     found = await _k3s(version, progress)
@@ -83,7 +83,7 @@ async def choose_workload(wanted: str, progress: Progress, version: str = "") ->
         )
     if wanted == "k3s":
         raise WorkloadError(
-            f"no k3s to be had ({found.reason}); set K3S_BIN to a k3s binary, or choose --workload standin"
+            f"no k3s to be had:\n{listing(found.attempts)}\nSet K3S_BIN to a k3s binary, or choose --workload standin."
         )
     built = await find_kubernetes(progress)
     if isinstance(built, Kubernetes):

@@ -83,5 +83,7 @@ class SupplyError(Exception):
 
 
 def listing(attempts: tuple[Attempt, ...]) -> str:
-    """The attempts as indented lines for an error message."""
-    return "\n".join(f"  {attempt.source}: {attempt.outcome}: {attempt.detail}" for attempt in attempts)
+    """The attempts as indented lines for an error message; what a program said stands below its attempt."""
+    return "\n".join(
+        f"  {attempt.source}: {attempt.outcome}: " + attempt.detail.replace("\n", "\n    ") for attempt in attempts
+    )
