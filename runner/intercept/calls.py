@@ -5,7 +5,7 @@ Legacy calls without a directory argument have an ``at_form``: the call that tak
 named relative to the layer's descriptor and nothing need be written into the tracee.
 
 Left alone on purpose, because half a redirect is worse than none: mount and friends (container runtimes mask
-``/proc/sys`` themselves), chroot, unix sockets, name_to_handle_at, acct, swapon, quotactl.
+``/proc/sys`` themselves; they are only noticed), chroot, unix sockets, name_to_handle_at, acct, swapon, quotactl.
 """
 
 import os
@@ -73,6 +73,7 @@ class Call:
         open_how: Position of the pointer to ``struct open_how``.
         at_form: Name and arguments of the call with directory arguments; a plain int is an old position.
         executes: The program is replaced if it succeeds.
+        shows_link: The text of a link is handed out.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Call:
     open_how: int | None = None
     at_form: tuple[str, tuple[Source, ...]] | None = None
     executes: bool = False
+    shows_link: bool = False
 
 
 _D, _P = Directory(), Name()
@@ -94,10 +96,11 @@ def _one(
     follows: bool = True,
     creates: bool = False,
     open_flags: int | None = None,
+    shows_link: bool = False,
 ) -> Call:
     form = (str(at_form[0]), tuple(item for item in at_form[1:] if not isinstance(item, str))) if at_form else None
     at = PathAt(path=path, follows=follows, creates=creates)
-    return Call(name=name, paths=(at,), at_form=form, open_flags=open_flags)
+    return Call(name=name, paths=(at,), at_form=form, open_flags=open_flags, shows_link=shows_link)
 
 
 def _at(
@@ -109,9 +112,17 @@ def _at(
     at_flags: int | None = None,
     open_flags: int | None = None,
     open_how: int | None = None,
+    shows_link: bool = False,
 ) -> Call:
     at = PathAt(path=path, dirfd=path - 1, follows=follows, creates=creates)
-    return Call(name=name, paths=(at,), at_flags=at_flags, open_flags=open_flags, open_how=open_how)
+    return Call(
+        name=name,
+        paths=(at,),
+        at_flags=at_flags,
+        open_flags=open_flags,
+        open_how=open_how,
+        shows_link=shows_link,
+    )
 
 
 def _two(name: str, at_form: tuple[str, tuple[Source, ...]] | None, *, at: bool) -> Call:
@@ -139,8 +150,8 @@ READING: tuple[Call, ...] = (
     _one("access", "faccessat", _D, _P, 1),
     _at("faccessat"),
     _at("faccessat2", at_flags=3),
-    _one("readlink", "readlinkat", _D, _P, 1, 2, follows=False),
-    _at("readlinkat", follows=False),
+    _one("readlink", "readlinkat", _D, _P, 1, 2, follows=False, shows_link=True),
+    _at("readlinkat", follows=False, shows_link=True),
     _one("getxattr"),
     _one("lgetxattr", follows=False),
     _one("listxattr"),
@@ -184,6 +195,10 @@ CHANGING: tuple[Call, ...] = (
 )
 
 BY_NAME: dict[str, Call] = {call.name: call for call in READING + CHANGING}
+
+# Calls after which a name may be a link that was none before: looked at whenever any path is.
+LINKING = ("symlink", "symlinkat", "link", "linkat", "rename", "renameat", "renameat2")
+MOUNTING = ("mount", "umount2", "move_mount", "pivot_root")
 
 # Calls on descriptors and buffers that have to be looked at when they return.
 LISTING = ("getdents64",)

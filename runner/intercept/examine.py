@@ -4,6 +4,7 @@ When in doubt the call is left alone, and the kernel gives its own answer.
 """
 
 import os
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -13,20 +14,34 @@ from runner.intercept import abi_x86_64 as abi
 from runner.intercept.calls import (
     BY_NAME,
     DESCRIPTOR,
+    LINKING,
     LISTING,
+    MOUNTING,
     NAMING,
     SPOOFED_BY_DESCRIPTOR,
     SPOOFED_BY_PATH,
     Call,
 )
 from runner.intercept.delays import Delays
+from runner.intercept.glance import Glance
+from runner.intercept.known import manner
 from runner.intercept.listing import reduced_size
-from runner.intercept.place import ELSEWHERE, Place, Placer, signed
-from runner.intercept.port import Kernel, read_text
+from runner.intercept.place import ELSEWHERE, Place, Placer, intent_of, signed
+from runner.intercept.port import Kernel
 from runner.intercept.rewrite import rewrite
 from runner.intercept.rules import Rules
 from runner.intercept.scratch import REGION_BYTES, TEXT_BYTES, ScratchBook, Slot
-from runner.intercept.verdict import LEAVE, CompleteListing, Effect, Ending, KeepMapping, ShowPath, ShowType, Verdict
+from runner.intercept.verdict import (
+    LEAVE,
+    CompleteListing,
+    Effect,
+    Ending,
+    KeepMapping,
+    NamesChange,
+    ShowPath,
+    ShowType,
+    Verdict,
+)
 from runner.intercept.world import Identity, ThreadEyes, World, descriptor_position, link_text, parent_of, process_of
 
 _PROT_READ_WRITE = 3
@@ -48,6 +63,7 @@ class Examiner:
         delays: Faults.
         on_redirect: Called with (tid, path, target, syscall) for every redirect.
         on_observe: Called with (tid, path, syscall) for every use of a watched path.
+        calls: How often each call was looked at, by number.
     """
 
     kernel: Kernel
@@ -60,16 +76,26 @@ class Examiner:
     delays: Delays
     on_redirect: Callable[[int, str, str, str], None]
     on_observe: Callable[[int, str, str], None]
+    calls: Counter[int] = attrs.field(factory=Counter)
     _placer: Placer = attrs.field(init=False)
+    _glance: Glance = attrs.field(init=False)
     _calls: dict[int, Call] = attrs.field(init=False)
     _others: dict[int, str] = attrs.field(init=False)
+    _always: frozenset[str] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         """Index the calls of this architecture by number."""
         self._placer = Placer(self.kernel, self.rules, self.world)
+        self._glance = Glance(self.kernel, self.world)
         self._calls = {abi.NUMBERS[name]: call for name, call in BY_NAME.items() if name in abi.NUMBERS}
-        others = {*LISTING, *NAMING, *SPOOFED_BY_DESCRIPTOR, *(self.delays.names() - set(BY_NAME))}
+        others = {*LISTING, *NAMING, *MOUNTING, *SPOOFED_BY_DESCRIPTOR, *(self.delays.names() - set(BY_NAME))}
         self._others = {abi.NUMBERS[name]: name for name in others}
+        # Something is done about these wherever their path leads.
+        self._always = self.delays.names() | frozenset(LINKING) | frozenset(SPOOFED_BY_PATH if self.spoofs else ())
+
+    def refresh(self) -> None:
+        """Ask anew what was known: processes that are not traced may have changed it."""
+        self.world.known.forget()
 
     def examine(self, tid: int) -> Verdict:
         """Decide about the call that the thread is about to make.
@@ -79,6 +105,7 @@ class Examiner:
         """
         registers = self.kernel.registers(tid)
         number = abi.number(registers)
+        self.calls[number] += 1
         call = self._calls.get(number)
         other = self._others.get(number) if call is None else None
         if (call is None and other is None) or not abi.is_native(registers):
@@ -91,7 +118,10 @@ class Examiner:
 
     def _examine_paths(self, tid: int, call: Call, registers: Any) -> Verdict:  # noqa: ANN401  ctypes structure
         arguments = abi.arguments(registers)
-        texts = [read_text(self.kernel, tid, arguments[at.path]) for at in call.paths]
+        found = [self.kernel.text(tid, arguments[at.path]) for at in call.paths]
+        if call.name not in self._always and self._glance.is_enough(tid, call, arguments, found[0]):
+            return LEAVE
+        texts = [None if text is None else os.fsdecode(text) for text in found]
         places = [
             self._placer.place(tid, call, at, arguments, text) if text else ELSEWHERE
             for at, text in zip(call.paths, texts, strict=True)
@@ -102,16 +132,27 @@ class Examiner:
         verdict = LEAVE
         if any(place.placement for place in places):
             verdict = self._redirect(tid, call, registers, arguments, places)
-        elif call.name.startswith("readlink") and texts[0]:
+        elif call.shows_link and texts[0] and texts[0].startswith("/proc/"):
             verdict = self._examine_readlink(tid, texts[0], arguments[call.paths[0].path + 1], registers)
+        elif places[0].settled and len(places) == 1:
+            self._settle(tid, call, arguments, found[0] or b"")
         if _maps(verdict):
             return verdict  # the call comes again, and is delayed and spoofed then
+        if call.name in LINKING:
+            self.world.known.begin_change()
+            verdict = _also(verdict, NamesChange(), registers)
         if self.spoofs and call.name in SPOOFED_BY_PATH:
             verdict = _also(verdict, ShowType(arguments[1]), registers)
         if call.name in self.delays.names():
             path = places[0].path or self._absolute(tid, call, arguments, texts[0] or "")
             verdict = _late(verdict, self.delays.seconds(call.name, path))
         return verdict
+
+    def _settle(self, tid: int, call: Call, arguments: tuple[int, ...], text: bytes) -> None:
+        """Remember a path that cannot concern the view."""
+        intent = intent_of(self.kernel, tid, call, call.paths[0], arguments)
+        if intent and text.startswith(b"/"):
+            self.world.known.settle(text, manner(follows=intent.follows, creates=intent.creates))
 
     def _absolute(self, tid: int, call: Call, arguments: tuple[int, ...], text: str) -> str:
         """A path for delays, which go by the name alone."""
@@ -198,6 +239,9 @@ class Examiner:
             verdict = self._shown(tid, f"/proc/{tid}/cwd", arguments[0], registers, terminated=True)
         elif name in LISTING:
             verdict = self._examine_listing(tid, arguments, registers)
+        elif name in MOUNTING:
+            self.world.known.begin_change()
+            verdict = _also(LEAVE, NamesChange(), registers)
         elif name in SPOOFED_BY_DESCRIPTOR and self.spoofs:
             verdict = _also(LEAVE, ShowType(arguments[1]), registers)
         if name in self.delays.names():

@@ -7,11 +7,12 @@ from typing import Any
 import attrs
 
 from runner.intercept import abi_x86_64 as abi
+from runner.intercept.known import Known
 from runner.intercept.listing import added_records, read_all
 from runner.intercept.port import PATH_MAX, Kernel
 from runner.intercept.rules import Rules
 from runner.intercept.scratch import ScratchBook
-from runner.intercept.verdict import CompleteListing, Effect, Ending, KeepMapping, ShowPath, ShowType
+from runner.intercept.verdict import CompleteListing, Effect, Ending, KeepMapping, NamesChange, ShowPath, ShowType
 from runner.intercept.world import process_of
 
 _ERRORS = range(-4095, 0)
@@ -26,12 +27,14 @@ class Finisher:
         rules: The compiled view.
         scratch: Who has which scratch memory.
         shown_types: Filesystem type -> type to show.
+        known: Forgets what the call may have made untrue.
     """
 
     kernel: Kernel
     rules: Rules
     scratch: ScratchBook
     shown_types: dict[int, int]
+    known: Known = attrs.field(factory=Known)
 
     def finish(self, tid: int, ending: Ending) -> None:
         """Do what the ending asks for, and put the registers back.
@@ -56,6 +59,8 @@ class Finisher:
         """Give back what a call held that never returns."""
         for slot in ending.slots:
             self.scratch.give_back(slot)
+        if NamesChange() in ending.effects:
+            self.known.end_change()
 
     def new_program(self, pid: int) -> None:
         """The process has a new address space, without our memory."""
@@ -88,7 +93,7 @@ class Finisher:
                 self._show_path(tid, effect, registers)
             case CompleteListing():
                 self._complete(tid, effect, registers)
-            case KeepMapping():
+            case KeepMapping() | NamesChange():
                 pass
 
     def _show_path(self, tid: int, effect: ShowPath, registers: Any) -> None:  # noqa: ANN401

@@ -8,7 +8,16 @@ import attrs
 
 from runner.intercept import abi_x86_64 as abi
 from runner.intercept import bpf
-from runner.intercept.calls import CHANGING, LISTING, NAMING, READING, SPOOFED_BY_DESCRIPTOR, SPOOFED_BY_PATH
+from runner.intercept.calls import (
+    CHANGING,
+    LINKING,
+    LISTING,
+    MOUNTING,
+    NAMING,
+    READING,
+    SPOOFED_BY_DESCRIPTOR,
+    SPOOFED_BY_PATH,
+)
 from runner.intercept.child import Child, find_program, fork_child, layer_number
 from runner.intercept.delays import Delays
 from runner.intercept.descendants import kill_all
@@ -43,7 +52,7 @@ def traced_calls(plan: LaunchPlan) -> frozenset[str]:
     view = plan.view
     names: set[str] = set()
     if view.trees or view.files or plan.observe:
-        names |= {call.name for call in READING}
+        names |= {call.name for call in READING} | {*LINKING, *MOUNTING}
     if view.trees or view.files:
         names |= {call.name for call in CHANGING} | {*LISTING, *NAMING}
     if view.statfs:
@@ -137,10 +146,11 @@ class Launcher:
         plan = self.plan
         rules = compile_rules(plan.view, plan.layer, plan.observe)
         scratch = ScratchBook()
+        world = look_around(rules)
         examiner = Examiner(
             kernel=kernel,
             rules=rules,
-            world=look_around(rules),
+            world=world,
             scratch=scratch,
             layer_fd=layer_number(),
             layer_identity=identity(plan.layer),
@@ -154,7 +164,7 @@ class Launcher:
             machine=Machine(tracing, capabilities.order),
             examiner=examiner,
             finisher=Finisher(
-                kernel, rules, scratch, {spoof.real_type: spoof.shown_type for spoof in plan.view.statfs}
+                kernel, rules, scratch, {spoof.real_type: spoof.shown_type for spoof in plan.view.statfs}, world.known
             ),
             emitter=self.emitter,
             on_exit=self._gone,

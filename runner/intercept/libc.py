@@ -28,6 +28,8 @@ class FilterProgram(ctypes.Structure):
 
 library.prctl.argtypes = (ctypes.c_int, *(ctypes.c_ulong,) * 4)
 library.waitpid.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_int)
+library.ptrace.argtypes = (ctypes.c_long, ctypes.c_int, ctypes.c_ulong, ctypes.c_ulong)
+library.ptrace.restype = ctypes.c_long
 library.mount.argtypes = (ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_ulong, ctypes.c_char_p)
 library.umount2.argtypes = (ctypes.c_char_p, ctypes.c_int)
 for _transfer in (library.process_vm_readv, library.process_vm_writev):

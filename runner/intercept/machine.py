@@ -140,7 +140,7 @@ class Resume:
 
 Action = Examine | Rewrite | Finish | Abandon | Resume
 
-_RUNNING = Thread()
+RUNNING = Thread()
 _EXAMINE = (Examine(),)
 _LISTEN = (Resume(Go.LISTEN),)
 
@@ -160,7 +160,7 @@ class Machine:
         match stop:
             case CallFiltered():
                 # Always a new call, whatever was expected: an exit that never came must not swallow it.
-                return _RUNNING, (*_abandon(thread), *_EXAMINE)
+                return RUNNING, (*_abandon(thread), *_EXAMINE)
             case SyscallStopped():
                 return self._syscall_stopped(thread)
             case Examined(verdict):
@@ -171,7 +171,7 @@ class Machine:
                 return thread, _LISTEN
             case Announced(fresh):
                 # Threads report for the first time outside any call; so does a thread after a group stop.
-                thread_now = _RUNNING if fresh else thread
+                thread_now = RUNNING if fresh else thread
                 return thread_now, (*(_abandon(thread) if fresh else ()), Resume(self._onward(thread_now)))
             case ProgramReplaced():
                 # The registers are the new program's: nothing is restored. Without a filter the exit stop still comes.
@@ -185,7 +185,7 @@ class Machine:
                 return Thread(Phase.EXIT_DUE, thread.ending), (Resume(Go.SYSCALL),)
             case Phase.EXIT_DUE:
                 finish = (Finish(thread.ending),) if thread.ending else ()
-                return _RUNNING, (*finish, Resume(self._onward(_RUNNING)))
+                return RUNNING, (*finish, Resume(self._onward(RUNNING)))
             case Phase.RUNNING if self.tracing is Tracing.EVERY_CALL:
                 return thread, _EXAMINE
             case Phase.RUNNING:
@@ -197,7 +197,7 @@ class Machine:
         if self.tracing is Tracing.EVERY_CALL:
             after = Thread(Phase.EXIT_DUE, verdict.ending)
         elif verdict.ending is None:
-            after = _RUNNING
+            after = RUNNING
         elif self.order is Order.SECCOMP_THEN_ENTRY:
             after = Thread(Phase.ENTRY_DUE, verdict.ending)
         else:

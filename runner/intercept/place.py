@@ -15,7 +15,7 @@ from runner.intercept.port import Kernel
 from runner.intercept.resolve import lexically, resolve
 from runner.intercept.rewrite import Placement
 from runner.intercept.rules import Kind, Rules, Screening, Where
-from runner.intercept.world import ThreadEyes, World, link_text
+from runner.intercept.world import ThreadEyes, World
 
 RESOLVE_BENEATH = 0x08
 RESOLVE_IN_ROOT = 0x10
@@ -31,13 +31,16 @@ class Place:
     Attributes:
         path: Normalised, if it concerns the view; else empty.
         placement: Where it is to go; None leaves it as it is.
+        settled: It cannot concern the view, whatever thread names it, as long as no name changes.
     """
 
     path: str = ""
     placement: Placement | None = None
+    settled: bool = False
 
 
 ELSEWHERE = Place()
+_NOWHERE = Place(settled=True)
 
 
 @attrs.frozen
@@ -47,6 +50,29 @@ class Intent:
     follows: bool
     creates: bool
     resolve: int = 0
+
+
+def intent_of(kernel: Kernel, tid: int, call: Call, at: PathAt, arguments: tuple[int, ...]) -> Intent | None:
+    """What the flags of a call say about one of its paths; None if they cannot be read."""
+    follows, creates, special = at.follows, at.creates, 0
+    if call.at_flags is not None:
+        flags = arguments[call.at_flags]
+        if call.name == "linkat":
+            return Intent(bool(flags & AT_SYMLINK_FOLLOW) and not creates, creates)
+        return Intent(follows and not flags & AT_SYMLINK_NOFOLLOW, creates)
+    if call.open_how is not None:
+        how = kernel.read(tid, arguments[call.open_how], _OPEN_HOW.size)
+        if len(how) < _OPEN_HOW.size:
+            return None
+        flags, _mode, special = _OPEN_HOW.unpack(how)
+    elif call.open_flags is not None:
+        flags = arguments[call.open_flags]
+    else:
+        return Intent(follows, creates)
+    creates = bool(flags & os.O_CREAT) and not flags & O_TMPFILE
+    if flags & os.O_NOFOLLOW or (creates and flags & os.O_EXCL):
+        follows = False
+    return Intent(follows, creates, special)
 
 
 def signed(value: int) -> int:
@@ -65,7 +91,7 @@ class Placer:
 
     def place(self, tid: int, call: Call, at: PathAt, arguments: tuple[int, ...], text: str) -> Place:
         """The place of one path of a call."""
-        intent = self._intent(tid, call, at, arguments)
+        intent = intent_of(self.kernel, tid, call, at, arguments)
         if intent is None:
             return ELSEWHERE
         eyes = ThreadEyes(self.world, tid)
@@ -82,13 +108,23 @@ class Placer:
         return self._place(eyes, posixpath.join(self.rules.virtual(base), text), text, base, intent)
 
     def _place(self, eyes: ThreadEyes, path: str, text: str, base: str, intent: Intent) -> Place:
-        resolved, plain = self._resolved(eyes, path, intent)
-        if resolved is None or not self.rules.concerns(resolved) or not eyes.sees(resolved):
+        screening = self.rules.screen(path, follows=intent.follows, creates=intent.creates)
+        if screening is Screening.NO or (screening is Screening.LAST and eyes.link(lexically(path)) is None):
+            return _NOWHERE
+        facts = Facts(self.world)
+        resolved, plain = self._resolved(eyes, facts, path, intent, screening)
+        if resolved is None:
+            return ELSEWHERE
+        if not self.rules.concerns(resolved):
+            return ELSEWHERE if eyes.fleeting else _NOWHERE
+        if not eyes.sees(resolved):
             return ELSEWHERE
         if not self.rules.covers(resolved):
             return Place(resolved)
+        if intent.creates:
+            self._expect(posixpath.basename(resolved))
         named_in_layer = self.rules.virtual(base) != base
-        where = self.rules.decide(resolved, self.world, creates=intent.creates, named_in_layer=named_in_layer)
+        where = self.rules.decide(resolved, facts, creates=intent.creates, named_in_layer=named_in_layer)
         if where is Where.AS_NAMED and not plain and self._only_here(path, resolved):
             where = Where.REAL
         if where is Where.AS_NAMED or (where is Where.LAYER and named_in_layer and plain):
@@ -99,47 +135,46 @@ class Placer:
         skip = len(text) - len(text.lstrip("/")) if plain and not base else None
         return Place(resolved, Placement(target=resolved + slash, in_layer=where is not Where.REAL, skip=skip))
 
-    def _resolved(self, eyes: ThreadEyes, path: str, intent: Intent) -> tuple[str | None, bool]:
-        """What an absolute path leads to, None if not to the view; and whether its text says just that."""
-        match self.rules.screen(path, follows=intent.follows, creates=intent.creates):
-            case Screening.NO:
-                return None, False
-            case Screening.LAST if link_text(path) is None:
-                return None, False
-            case Screening.PLAIN:
-                # Links below a tree are rare; what the layer has under this very name needs no walk.
-                plain = lexically(path)
-                if not self.rules.covers(plain) or self.world.in_layer(plain) is Kind.FILE:
-                    return plain, True
-                resolved = resolve(path, eyes, follows=intent.follows)
-                return resolved, resolved == plain
-            case _:
-                pass
-        return resolve(path, eyes, follows=intent.follows), False
+    def _resolved(
+        self, eyes: ThreadEyes, facts: "Facts", path: str, intent: Intent, screening: Screening
+    ) -> tuple[str | None, bool]:
+        """What an absolute path leads to, None where the kernel will refuse; and whether its text says just that."""
+        if screening is not Screening.PLAIN:
+            return resolve(path, eyes, follows=intent.follows), False
+        # Links below a tree are rare; what the layer has under this very name needs no walk.
+        plain = lexically(path)
+        if not self.rules.covers(plain) or facts.in_layer(plain) is Kind.FILE:
+            return plain, True
+        resolved = resolve(path, eyes, follows=intent.follows)
+        return resolved, resolved == plain
 
     def _only_here(self, path: str, resolved: str) -> bool:
         """Whether a real file is named by way of a directory that only the layer has, as ``new/../real``."""
         return self.world.really(path) is Kind.NOTHING and self.world.really(resolved) is not Kind.NOTHING
 
-    def _intent(self, tid: int, call: Call, at: PathAt, arguments: tuple[int, ...]) -> Intent | None:
-        """What the flags say; None if they cannot be read."""
-        follows, creates, special, flags = at.follows, at.creates, 0, 0
-        if call.at_flags is not None:
-            flags = arguments[call.at_flags]
-            if call.name == "linkat":
-                follows = bool(flags & AT_SYMLINK_FOLLOW) and not at.creates
-            elif flags & AT_SYMLINK_NOFOLLOW:
-                follows = False
-        if call.open_how is not None:
-            how = self.kernel.read(tid, arguments[call.open_how], _OPEN_HOW.size)
-            if len(how) < _OPEN_HOW.size:
-                return None
-            flags, _mode, special = _OPEN_HOW.unpack(how)
-        elif call.open_flags is not None:
-            flags = arguments[call.open_flags]
-        else:
-            return Intent(follows, creates)
-        creates = bool(flags & os.O_CREAT) and not flags & O_TMPFILE
-        if flags & os.O_NOFOLLOW or (creates and flags & os.O_EXCL):
-            follows = False
-        return Intent(follows, creates, special)
+    def _expect(self, name: str) -> None:
+        """A new name in the view may be reached through links from now on, so paths that end in it are walked."""
+        if name not in self.rules.names:
+            self.rules.names.add(name)
+            self.world.known.forget()
+
+
+@attrs.define
+class Facts:
+    """The facts about paths for one call, each asked for once; implements :class:`runner.intercept.rules.Places`."""
+
+    world: World
+    _layer: dict[str, Kind] = attrs.field(factory=dict)
+    _real: dict[str, Kind] = attrs.field(factory=dict)
+
+    def in_layer(self, path: str) -> Kind:
+        """See :class:`runner.intercept.rules.Places`."""
+        if path not in self._layer:
+            self._layer[path] = self.world.in_layer(path)
+        return self._layer[path]
+
+    def really(self, path: str) -> Kind:
+        """See :class:`runner.intercept.rules.Places`."""
+        if path not in self._real:
+            self._real[path] = self.world.really(path)
+        return self._real[path]

@@ -28,7 +28,7 @@ class Kernel(Protocol):
         """
 
     def registers(self, tid: int) -> Any:  # noqa: ANN401  ctypes structure of the architecture
-        """The registers; valid until the next call of this method."""
+        """The registers at this stop; valid until the thread is resumed or another one is asked for."""
 
     def set_registers(self, tid: int, registers: Any) -> None:  # noqa: ANN401
         """Write the registers back."""
@@ -39,20 +39,8 @@ class Kernel(Protocol):
     def read(self, tid: int, address: int, size: int) -> bytes:
         """Memory, at most PATH_MAX bytes; shorter than ``size`` where it ends or cannot be read."""
 
+    def text(self, tid: int, address: int) -> bytes | None:
+        """The NUL-terminated path at ``address``; None if the kernel itself will refuse it (fault, too long)."""
+
     def write(self, tid: int, address: int, data: bytes) -> bool:
         """Write memory; False if it cannot be written."""
-
-
-def read_text(kernel: Kernel, tid: int, address: int) -> str | None:
-    """The NUL-terminated path at ``address``; None if the kernel itself will refuse it (fault, too long)."""
-    if not address:
-        return None
-    # Nearly all paths are short; a second, larger read is rare and cheaper than always reading PATH_MAX.
-    for size in (256, PATH_MAX):
-        data = kernel.read(tid, address, size)
-        end = data.find(b"\0")
-        if end >= 0:
-            return data[:end].decode("utf-8", "surrogateescape")
-        if len(data) < size:
-            return None
-    return None

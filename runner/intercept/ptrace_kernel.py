@@ -55,22 +55,35 @@ OPTIONS = (
 _REQUESTS = {Go.CONT: PTRACE_CONT, Go.SYSCALL: PTRACE_SYSCALL, Go.LISTEN: PTRACE_LISTEN}
 _PAGE = 4096
 _WORD = 8
+# Nearly all paths are shorter; a second, larger read is rare and cheaper than always reading PATH_MAX.
+_SHORT = 256
+_LAST_SHORT_START = _PAGE - _SHORT
 
 
 class PtraceKernel:
-    """Requests by ptrace; memory by process_vm_readv, or by /proc/PID/mem where that does not exist."""
+    """Requests by ptrace; memory by process_vm_readv, or by /proc/PID/mem where that does not exist.
+
+    A stop is paid for in system calls, so none is made twice: registers are fetched once a stop. All structures that the
+    kernel writes into are made here once.
+    """
 
     def __init__(self, *, process_vm: bool = True) -> None:
         self._process_vm = process_vm
         self._registers = abi.Registers()
         self._registers_address = ctypes.addressof(self._registers)
+        self._registers_of = 0
         self._status = ctypes.c_int()
         self._status_pointer = ctypes.byref(self._status)
-        self._buffer = ctypes.create_string_buffer(PATH_MAX)
+        self._buffer = ctypes.create_string_buffer(PATH_MAX + 1)
         self._local = IoVector(ctypes.addressof(self._buffer), 0)
         self._local_pointer = ctypes.byref(self._local)
         self._remote = (IoVector * 2)()
         self._remote_pointer = ctypes.byref(self._remote)
+        self._short = ctypes.create_string_buffer(_SHORT + 1)
+        self._short_local = IoVector(ctypes.addressof(self._short), _SHORT)
+        self._short_local_pointer = ctypes.byref(self._short_local)
+        self._short_remote = IoVector(0, _SHORT)
+        self._short_remote_pointer = ctypes.byref(self._short_remote)
 
     def seize(self, pid: int) -> None:
         """Become the tracer of a child, without stopping it.
@@ -97,16 +110,46 @@ class PtraceKernel:
 
     def registers(self, tid: int) -> Any:  # noqa: ANN401  ctypes structure
         """See :class:`runner.intercept.port.Kernel`."""
-        self._request(PTRACE_GETREGS, tid, 0, self._registers_address)
+        if self._registers_of != tid:
+            self._registers_of = 0
+            self._request(PTRACE_GETREGS, tid, self._registers_address)
+            self._registers_of = tid
         return self._registers
 
     def set_registers(self, tid: int, registers: Any) -> None:  # noqa: ANN401
         """See :class:`runner.intercept.port.Kernel`."""
-        self._request(PTRACE_SETREGS, tid, 0, ctypes.addressof(registers))
+        self._registers_of = 0
+        self._request(PTRACE_SETREGS, tid, ctypes.addressof(registers))
 
     def resume(self, tid: int, how: Go, signal: int = 0) -> None:
         """See :class:`runner.intercept.port.Kernel`."""
-        self._request(_REQUESTS[how], tid, 0, signal)
+        self._registers_of = 0
+        self._request(_REQUESTS[how], tid, signal)
+
+    def text(self, tid: int, address: int) -> bytes | None:
+        """See :class:`runner.intercept.port.Kernel`."""
+        if self._process_vm and address & (_PAGE - 1) <= _LAST_SHORT_START:
+            self._short_remote.base = address
+            count = library.process_vm_readv(tid, self._short_local_pointer, 1, self._short_remote_pointer, 1, 0)
+            if count != _SHORT:
+                return None
+            # The buffer is one byte longer than what is read, and that byte stays NUL: the text ends there at the latest.
+            text: bytes = self._short.value
+            if len(text) < _SHORT:
+                return text
+        return self._long_text(tid, address)
+
+    def _long_text(self, tid: int, address: int) -> bytes | None:
+        if not address:
+            return None
+        for size in (_SHORT, PATH_MAX):
+            data = self.read(tid, address, size)
+            end = data.find(b"\0")
+            if end >= 0:
+                return data[:end]
+            if len(data) < size:
+                return None
+        return None
 
     def read(self, tid: int, address: int, size: int) -> bytes:
         """See :class:`runner.intercept.port.Kernel`."""
@@ -144,19 +187,19 @@ class PtraceKernel:
             for offset in range(0, size, _WORD):
                 word = new[offset : offset + _WORD]
                 if word != old[offset : offset + _WORD]:
-                    self._request(PTRACE_POKEDATA, tid, start + offset, int.from_bytes(word, "little"))
+                    self._request(PTRACE_POKEDATA, tid, int.from_bytes(word, "little"), start + offset)
         except OSError:
             return False
         return True
 
     @staticmethod
-    def _request(request: int, tid: int, first: int, second: int) -> None:
-        try:
-            ptrace(request, tid, first, second)
-        except PtraceError as error:
-            if error.errno == errno.ESRCH:
-                raise ThreadGoneError from None
-            raise OSError(error.errno, f"ptrace request {request:#x} on {tid}: {os.strerror(error.errno)}") from error
+    def _request(request: int, tid: int, data: int, address: int = 0) -> None:
+        # The C library's function as python-ptrace binds it, without its checks of peeked values: half a microsecond.
+        if library.ptrace(request, tid, address, data) == -1:
+            code = ctypes.get_errno()
+            if code == errno.ESRCH:
+                raise ThreadGoneError
+            raise OSError(code, f"ptrace request {request:#x} on {tid}: {os.strerror(code)}")
 
 
 def _read_through_proc(tid: int, address: int, size: int) -> bytes:

@@ -65,7 +65,8 @@ class Rules:
         files: Single files outside the trees.
         observed: Paths to report only.
         layer: Directory of the materialised view.
-        names: Last components that can belong to the view, for paths that reach it through links.
+        names: Last components that can belong to the view, for paths that reach it through links; programs that make files
+            in it add theirs.
         parents: Directories whose listing can differ from the real one, other than those below trees.
     """
 
@@ -73,7 +74,7 @@ class Rules:
     files: frozenset[str]
     observed: frozenset[str]
     layer: str
-    names: frozenset[str]
+    names: set[str]
     parents: frozenset[str]
 
     def in_tree(self, path: str) -> bool:
@@ -153,7 +154,7 @@ def compile_rules(view: View, layer: str, observe: tuple[str, ...] = ()) -> Rule
         files=files,
         observed=frozenset(observe),
         layer=layer,
-        names=frozenset(names),
+        names=names,
         parents=frozenset(posixpath.dirname(path) for path in files) | frozenset(map(posixpath.dirname, trees)),
     )
 

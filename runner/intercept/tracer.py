@@ -5,6 +5,7 @@ executes a program, and any thread may be killed between its stop and our reques
 a request on a dead one is no error.
 """
 
+import functools
 import heapq
 import os
 import signal
@@ -17,6 +18,7 @@ import attrs
 from runner.intercept import abi_x86_64 as abi
 from runner.intercept.emit import Emitter
 from runner.intercept.machine import (
+    RUNNING,
     Abandon,
     Action,
     Announced,
@@ -34,10 +36,11 @@ from runner.intercept.machine import (
     Stop,
     SyscallStopped,
     Thread,
+    Tracing,
 )
 from runner.intercept.port import Kernel, ThreadGoneError, is_stopped
 from runner.intercept.signals import REPORT_EVERY_S, OwnSignals
-from runner.intercept.verdict import Ending, Verdict
+from runner.intercept.verdict import LEAVE, Ending, Verdict
 
 EVENT_EXEC = 4
 EVENT_SECCOMP = 7
@@ -45,6 +48,8 @@ EVENT_STOP = 128
 _SYSCALL_SIGNAL = signal.SIGTRAP | 0x80
 _STOP_SIGNALS = (signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU)
 
+# The wait status of a thread that the filter stopped: nearly every stop there is.
+_FILTERED_STATUS = EVENT_SECCOMP << 16 | signal.SIGTRAP << 8 | 0x7F
 _FILTERED = CallFiltered()
 _SYSCALL = SyscallStopped()
 _GROUP = GroupStopped()
@@ -53,6 +58,7 @@ _NEW_OR_ONWARD = Announced(fresh=True)
 _PASSING = Announced()
 
 
+@functools.cache
 def decode(status: int) -> tuple[str, Stop]:
     """Kind (for the counts) and meaning of the wait status of a stopped thread."""
     number = (status >> 8) & 0xFF
@@ -75,6 +81,9 @@ class Examines(Protocol):
 
     def examine(self, tid: int) -> Verdict:
         """The verdict."""
+
+    def refresh(self) -> None:
+        """Ask anew what was known; called about once a second."""
 
 
 class Finishes(Protocol):
@@ -137,6 +146,7 @@ class Tracer:
                 # While calls are held back, alarms come far more often than anybody wants to read totals.
                 if time.monotonic() >= self._report_due:
                     self._report_due = time.monotonic() + REPORT_EVERY_S * 0.9
+                    self.examiner.refresh()
                     self.emitter.report()
             if self._held:
                 self._release()
@@ -151,16 +161,31 @@ class Tracer:
         kind, stop = decode(status)
         self.emitter.stops[kind] += 1
         try:
-            self._step(tid, stop)
+            if status == _FILTERED_STATUS and tid not in self._threads:
+                self._look(tid)
+            else:
+                self._step(tid, stop)
         except ThreadGoneError:
             self._gone(tid)
+
+    def _look(self, tid: int) -> None:
+        """The machine's answer to a filtered call of a thread with nothing pending; the short way if it is left alone."""
+        verdict = self.examiner.examine(tid)
+        if verdict is LEAVE and self.machine.tracing is Tracing.FILTERED:
+            self.kernel.resume(tid, Go.CONT)
+        else:
+            self._step(tid, Examined(verdict))
 
     def _step(self, tid: int, stop: Stop) -> None:
         if stop is _EXEC:
             self.finisher.new_program(tid)
             self.on_exec(tid)
-        thread, actions = self.machine.step(self._threads.get(tid, _NEW), stop)
-        self._threads[tid] = thread
+        thread, actions = self.machine.step(self._threads.get(tid, RUNNING), stop)
+        # Remembered are only threads in the middle of something.
+        if thread == RUNNING:
+            self._threads.pop(tid, None)
+        else:
+            self._threads[tid] = thread
         for action in actions:
             self._do(tid, action)
 
@@ -210,9 +235,6 @@ class Tracer:
         if due != self._wake_due:
             self._wake_due = due
             self.signals.wake_in(max(due - now, 0.0005) if due else None)
-
-
-_NEW = Thread()
 
 
 def exit_code(status: int) -> tuple[int | None, int | None]:

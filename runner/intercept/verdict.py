@@ -51,7 +51,12 @@ class KeepMapping:
     """The injected mmap returned: keep its address as scratch memory, and run the original call again."""
 
 
-Effect = ShowType | ShowPath | CompleteListing | KeepMapping
+@attrs.frozen
+class NamesChange:
+    """The call may make a link or move a name: what is known about names ends with it."""
+
+
+Effect = ShowType | ShowPath | CompleteListing | KeepMapping | NamesChange
 
 
 @attrs.frozen

@@ -13,6 +13,7 @@ import stat
 import attrs
 
 from runner.intercept.calls import AT_FDCWD
+from runner.intercept.known import Known
 from runner.intercept.rules import Kind, Rules
 
 Identity = tuple[int, int]
@@ -57,11 +58,13 @@ class World:
         root: Identity of the launcher's root directory.
         anchors: For each tree and single file, the nearest directory that really exists, and its identity. A thread
             that finds another directory there lives in another world (container, chroot): the view is not meant for it.
+        known: What need not be asked again.
     """
 
     rules: Rules
     root: Identity | None
     anchors: dict[str, tuple[str, Identity | None]]
+    known: Known = attrs.field(factory=Known)
 
     def in_layer(self, path: str) -> Kind:
         """See :class:`runner.intercept.rules.Places`."""
@@ -115,12 +118,19 @@ def look_around(rules: Rules) -> World:
     return World(rules, identity("/"), anchors)
 
 
-@attrs.frozen
+@attrs.define
 class ThreadEyes:
-    """How one thread sees paths; implements :class:`runner.intercept.resolve.Links`."""
+    """How one thread sees paths; implements :class:`runner.intercept.resolve.Links`.
+
+    Attributes:
+        world: The facts for everybody.
+        tid: The thread.
+        fleeting: An answer was given that another thread, or the same one later, may not get.
+    """
 
     world: World
     tid: int
+    fleeting: bool = False
 
     def shares_root(self) -> bool:
         """Whether absolute paths mean the same to the thread and to the launcher."""
@@ -152,7 +162,12 @@ class ThreadEyes:
 
     def link(self, path: str) -> str | None:
         """See :class:`runner.intercept.resolve.Links`."""
-        if path.startswith("/proc/"):
+        known = self.world.known
+        if path in known.no_link:
+            return None
+        within_proc = path.startswith("/proc/")
+        if within_proc:
+            self.fleeting = True
             match path.split("/")[2:]:
                 case ["self"]:
                     return str(process_of(self.tid))
@@ -166,10 +181,14 @@ class ThreadEyes:
             text = link_text(self.world.rules.layer + path)
             if text is not None:
                 return text
-        return link_text(path)
+        text = link_text(path)
+        if text is None and not within_proc:
+            known.found_no_link(path)
+        return text
 
     def is_directory(self, path: str) -> bool:
         """See :class:`runner.intercept.resolve.Links`."""
+        self.fleeting = True
         covered = self.world.rules.covers(path)
         return (covered and self.world.in_layer(path) is Kind.DIRECTORY) or kind_of(path) is Kind.DIRECTORY
 

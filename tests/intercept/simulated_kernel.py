@@ -113,6 +113,9 @@ class SimulatedKernel:
         self._stopped(tid)
         return self.memory.get(address, b"")[:size]
 
+    def text(self, tid: int, address: int) -> bytes | None:
+        return self.read(tid, address, 4096).partition(b"\0")[0]
+
     def write(self, tid: int, address: int, data: bytes) -> bool:
         self._stopped(tid)
         self.memory[address] = data

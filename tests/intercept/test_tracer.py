@@ -30,6 +30,9 @@ class ScriptedExaminer:
     kernel: SimulatedKernel
     scratch: ScratchBook
 
+    def refresh(self):
+        pass
+
     def examine(self, tid):
         registers = self.kernel.registers(tid)
         pointer = abi.arguments(registers)[1]
