@@ -5,7 +5,7 @@ Legacy calls without a directory argument have an ``at_form``: the call that tak
 named relative to the layer's descriptor and nothing need be written into the tracee.
 
 Left alone on purpose, because half a redirect is worse than none: mount and friends (container runtimes mask
-``/proc/sys`` themselves; they are only noticed), chroot, unix sockets, name_to_handle_at, acct, swapon, quotactl.
+``/proc/sys`` themselves), chroot (both are only noticed), unix sockets, name_to_handle_at, acct, swapon, quotactl.
 """
 
 import os
@@ -196,9 +196,9 @@ CHANGING: tuple[Call, ...] = (
 
 BY_NAME: dict[str, Call] = {call.name: call for call in READING + CHANGING}
 
-# Calls after which a name may be a link that was none before: looked at whenever any path is.
+# Calls after which a name may be a link that was none before, or lead elsewhere: noticed whenever any path is looked at.
 LINKING = ("symlink", "symlinkat", "link", "linkat", "rename", "renameat", "renameat2")
-MOUNTING = ("mount", "umount2", "move_mount", "pivot_root")
+REARRANGING = ("mount", "umount2", "move_mount", "pivot_root", "chroot", "setns", "unshare")
 
 # Calls on descriptors and buffers that have to be looked at when they return.
 LISTING = ("getdents64",)

@@ -16,8 +16,8 @@ from runner.intercept.calls import (
     DESCRIPTOR,
     LINKING,
     LISTING,
-    MOUNTING,
     NAMING,
+    REARRANGING,
     SPOOFED_BY_DESCRIPTOR,
     SPOOFED_BY_PATH,
     Call,
@@ -88,7 +88,7 @@ class Examiner:
         self._placer = Placer(self.kernel, self.rules, self.world)
         self._glance = Glance(self.kernel, self.world)
         self._calls = {abi.NUMBERS[name]: call for name, call in BY_NAME.items() if name in abi.NUMBERS}
-        others = {*LISTING, *NAMING, *MOUNTING, *SPOOFED_BY_DESCRIPTOR, *(self.delays.names() - set(BY_NAME))}
+        others = {*LISTING, *NAMING, *REARRANGING, *SPOOFED_BY_DESCRIPTOR, *(self.delays.names() - set(BY_NAME))}
         self._others = {abi.NUMBERS[name]: name for name in others}
         # Something is done about these wherever their path leads.
         self._always = self.delays.names() | frozenset(LINKING) | frozenset(SPOOFED_BY_PATH if self.spoofs else ())
@@ -239,7 +239,7 @@ class Examiner:
             verdict = self._shown(tid, f"/proc/{tid}/cwd", arguments[0], registers, terminated=True)
         elif name in LISTING:
             verdict = self._examine_listing(tid, arguments, registers)
-        elif name in MOUNTING:
+        elif name in REARRANGING:
             self.world.known.begin_change()
             verdict = _also(LEAVE, NamesChange(), registers)
         elif name in SPOOFED_BY_DESCRIPTOR and self.spoofs:

@@ -65,10 +65,12 @@ class Finisher:
     def new_program(self, pid: int) -> None:
         """The process has a new address space, without our memory."""
         self.scratch.forget(pid)
+        self.known.forget_thread(pid)
 
     def gone(self, tid: int) -> None:
         """The thread is no more; if it was the last of its process, its memory went with it."""
         self.scratch.end(tid)
+        self.known.forget_thread(tid)
 
     def _keep_mapping(self, tid: int, address: int) -> None:
         process = process_of(tid)

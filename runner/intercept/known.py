@@ -1,9 +1,10 @@
 """What is known about names, until somebody may have changed one.
 
 A stopped thread waits for every look at the sandbox, and most looks find what the last one found: no link here, nothing of
-the view there. So both are remembered. Only calls that make links or move names can make them untrue; every such call of any
-traced thread forgets everything when it begins, keeps everything from being remembered while it runs, and forgets again when
-it returned. Processes that are not traced are noticed within a second, by the alarm of the reports.
+the view there, the same root as ever. So these are remembered. Only calls that make links, move names, mount or change a root
+can make them untrue; every such call of any traced thread forgets everything when it begins, keeps everything from being
+remembered while it runs, and forgets again when it returned. Processes that are not traced are noticed within a second, by
+the alarm of the reports.
 
 A link itself is never remembered, only that there is none: creating, removing or replacing a file turns no name into a link.
 """
@@ -23,10 +24,13 @@ class Known:
         no_link: Paths with no link at their end, as the launcher sees them.
         settled: By manner of use (see :func:`manner`): absolute paths, as programs spell them, that cannot concern the view
             whatever thread names them.
+        plain: By text: where in the view it leads by its very letters, as long as the layer has a file there.
     """
 
     no_link: set[str] = attrs.field(factory=set)
     settled: tuple[set[bytes], ...] = attrs.field(factory=_sets)
+    plain: dict[str, str] = attrs.field(factory=dict)
+    _insiders: dict[int, set[str]] = attrs.field(factory=dict)
     _changing: int = 0
 
     def found_no_link(self, path: str) -> None:
@@ -38,6 +42,24 @@ class Known:
         """A path cannot concern the view."""
         if not self._changing:
             self.settled[how].add(text)
+
+    def found_plain(self, text: str, path: str) -> None:
+        """A text leads to ``path`` by its very letters, as long as the layer has a file there."""
+        if not self._changing:
+            self.plain[text] = path
+
+    def is_inside(self, tid: int, anchor: str) -> bool:
+        """Whether it is known that a thread finds the view's world at ``anchor``."""
+        return anchor in self._insiders.get(tid, ())
+
+    def found_inside(self, tid: int, anchor: str) -> None:
+        """A thread finds the view's world at ``anchor``."""
+        if not self._changing:
+            self._insiders.setdefault(tid, set()).add(anchor)
+
+    def forget_thread(self, tid: int) -> None:
+        """A thread is gone, or another one took its number."""
+        self._insiders.pop(tid, None)
 
     def begin_change(self) -> None:
         """A call that changes names is about to run."""
@@ -52,6 +74,8 @@ class Known:
     def forget(self) -> None:
         """Nothing is known any more."""
         self.no_link.clear()
+        self.plain.clear()
+        self._insiders.clear()
         for paths in self.settled:
             paths.clear()
 

@@ -12,9 +12,9 @@ from runner.intercept.calls import (
     CHANGING,
     LINKING,
     LISTING,
-    MOUNTING,
     NAMING,
     READING,
+    REARRANGING,
     SPOOFED_BY_DESCRIPTOR,
     SPOOFED_BY_PATH,
 )
@@ -52,7 +52,7 @@ def traced_calls(plan: LaunchPlan) -> frozenset[str]:
     view = plan.view
     names: set[str] = set()
     if view.trees or view.files or plan.observe:
-        names |= {call.name for call in READING} | {*LINKING, *MOUNTING}
+        names |= {call.name for call in READING} | {*LINKING, *REARRANGING}
     if view.trees or view.files:
         names |= {call.name for call in CHANGING} | {*LISTING, *NAMING}
     if view.statfs:

@@ -91,10 +91,13 @@ class Placer:
 
     def place(self, tid: int, call: Call, at: PathAt, arguments: tuple[int, ...], text: str) -> Place:
         """The place of one path of a call."""
+        eyes = ThreadEyes(self.world, tid)
+        plain = self.world.known.plain.get(text)
+        if plain and call.open_how is None and self.world.in_layer(plain) is Kind.FILE and eyes.sees(plain):
+            return _plainly(plain, text)
         intent = intent_of(self.kernel, tid, call, at, arguments)
         if intent is None:
             return ELSEWHERE
-        eyes = ThreadEyes(self.world, tid)
         if text.startswith("/"):
             # Below another root, or an error: not ours to say.
             if intent.resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT):
@@ -132,7 +135,11 @@ class Placer:
         if where is Where.LAYER_NEW and not self.world.make_parents(resolved):
             return Place(resolved)
         slash = "/" if text.endswith("/") else ""
-        skip = len(text) - len(text.lstrip("/")) if plain and not base else None
+        if where is Where.LAYER and plain and not base and not slash:
+            if facts.in_layer(resolved) is Kind.FILE:
+                self.world.known.found_plain(text, resolved)
+            return _plainly(resolved, text)
+        skip = _leading_slashes(text) if plain and not base else None
         return Place(resolved, Placement(target=resolved + slash, in_layer=where is not Where.REAL, skip=skip))
 
     def _resolved(
@@ -157,6 +164,15 @@ class Placer:
         if name not in self.rules.names:
             self.rules.names.add(name)
             self.world.known.forget()
+
+
+def _plainly(path: str, text: str) -> Place:
+    """The layer's file at ``path``, named by the program's own text."""
+    return Place(path, Placement(target=path, in_layer=True, skip=_leading_slashes(text)))
+
+
+def _leading_slashes(text: str) -> int:
+    return len(text) - len(text.lstrip("/"))
 
 
 @attrs.define

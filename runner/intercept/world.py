@@ -139,7 +139,13 @@ class ThreadEyes:
     def sees(self, path: str) -> bool:
         """Whether the thread lives in the world that the view is for, as far as ``path`` goes."""
         anchor, expected = self.world.anchor(path)
-        return identity(f"/proc/{self.tid}/root{anchor}") == expected
+        known = self.world.known
+        if known.is_inside(self.tid, anchor):
+            return True
+        inside = identity(f"/proc/{self.tid}/root{anchor}") == expected
+        if inside:
+            known.found_inside(self.tid, anchor)
+        return inside
 
     def has_descriptor(self, number: int, expected: Identity) -> bool:
         """Whether a descriptor of the thread is what it should be."""
