@@ -125,6 +125,7 @@ def _interception(plan: RunPlan, ledger: Ledger) -> Interception:
         mechanism=plan.mechanism,
         stops=stops,
         stops_by_kind=dict(counted.stops),
+        calls=dict(sorted(counted.calls.items(), key=lambda item: -item[1])),
         stops_per_s=round(stops / traced_s, 1) if traced_s > 0 else 0.0,
         redirects=sum(by_path.values()),
         redirects_by_path=by_path,

@@ -154,6 +154,7 @@ class _Reporter:
                     InterceptionCounted(
                         at_s=at_s,
                         stops=record["stops"],
+                        calls=record["calls"],
                         redirects_by_path=record["redirects_by_path"],
                         tracer_cpu_s=record["tracer_cpu_s"],
                         events_dropped=record["dropped"],

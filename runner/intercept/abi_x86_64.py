@@ -18,6 +18,7 @@ ENOSYS = 38
 # The table lists x32's own numbers behind the native ones, under the same names (execve is 59, and 520 for x32).
 _FIRST_X32 = 512
 NUMBERS: dict[str, int] = {name: number for number, name in SYSCALL_NAMES.items() if number < _FIRST_X32}
+NAMES: dict[int, str] = {number: name for name, number in NUMBERS.items()}
 
 Registers = user_regs_struct
 

@@ -25,10 +25,13 @@ class Emitter:
 
     Attributes:
         fd: Write end of the pipe.
+        stops: By kind.
+        calls: Calls that were looked at, by name.
     """
 
     fd: int
     stops: Counter[str] = attrs.field(factory=Counter)
+    calls: Counter[str] = attrs.field(factory=Counter)
     _redirects: Counter[str] = attrs.field(factory=Counter)
     _observed: Counter[str] = attrs.field(factory=Counter)
     _delayed: int = 0
@@ -78,6 +81,7 @@ class Emitter:
         report = Report(
             t=time.time(),
             stops=dict(self.stops),
+            calls=dict(self.calls),
             redirects_by_path=dict(self._redirects),
             observed_by_path=dict(self._observed),
             tracer_cpu_s=round(time.process_time(), 6),

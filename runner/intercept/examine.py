@@ -63,7 +63,7 @@ class Examiner:
         delays: Faults.
         on_redirect: Called with (tid, path, target, syscall) for every redirect.
         on_observe: Called with (tid, path, syscall) for every use of a watched path.
-        calls: How often each call was looked at, by number.
+        seen: How often each call was looked at, by name.
     """
 
     kernel: Kernel
@@ -76,7 +76,7 @@ class Examiner:
     delays: Delays
     on_redirect: Callable[[int, str, str, str], None]
     on_observe: Callable[[int, str, str], None]
-    calls: Counter[int] = attrs.field(factory=Counter)
+    seen: Counter[str] = attrs.field(factory=Counter)
     _placer: Placer = attrs.field(init=False)
     _glance: Glance = attrs.field(init=False)
     _calls: dict[int, Call] = attrs.field(init=False)
@@ -105,7 +105,7 @@ class Examiner:
         """
         registers = self.kernel.registers(tid)
         number = abi.number(registers)
-        self.calls[number] += 1
+        self.seen[abi.NAMES.get(number, "unknown")] += 1
         call = self._calls.get(number)
         other = self._others.get(number) if call is None else None
         if (call is None and other is None) or not abi.is_native(registers):

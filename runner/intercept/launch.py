@@ -158,6 +158,7 @@ class Launcher:
             delays=Delays(plan.delays),
             on_redirect=self.emitter.redirected,
             on_observe=self.emitter.observed,
+            seen=self.emitter.calls,
         )
         return Tracer(
             kernel=kernel,

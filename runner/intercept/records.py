@@ -68,6 +68,7 @@ class Report(Record):
 
     Attributes:
         stops: Stops of tracees by kind: seccomp, syscall, signal, group, event, exec, exit.
+        calls: Calls that were looked at, by name: what the stops of kind seccomp (or syscall, at entries) were about.
         redirects_by_path: Exact counts, also of redirects whose events were left out.
         observed_by_path: The same for watched paths.
         tracer_cpu_s: Processor seconds of the launcher itself.
@@ -79,6 +80,7 @@ class Report(Record):
     """
 
     stops: dict[str, int]
+    calls: dict[str, int]
     redirects_by_path: dict[str, int]
     observed_by_path: dict[str, int]
     tracer_cpu_s: float

@@ -92,6 +92,7 @@ class InterceptionCounted(Event):
 
     Attributes:
         stops: Stops of tracees by kind.
+        calls: System calls that the interceptor looked at, by name.
         redirects_by_path: Exact counts, also of redirects whose events were dropped.
         tracer_cpu_s: Processor seconds of the tracer process.
         events_dropped: Events that found the pipe full.
@@ -100,6 +101,7 @@ class InterceptionCounted(Event):
     """
 
     stops: dict[str, int]
+    calls: dict[str, int] = attrs.field(factory=dict)
     redirects_by_path: dict[str, int]
     tracer_cpu_s: float
     events_dropped: int = 0

@@ -42,11 +42,12 @@ class ArenaInfo:
 
 @attrs.frozen(kw_only=True)
 class Interception:
-    """What the mechanism did. ``stops`` is the total; times in seconds."""
+    """What the mechanism did. ``stops`` is the total, ``calls`` what the interceptor looked at; times in seconds."""
 
     mechanism: Mechanism
     stops: int = 0
     stops_by_kind: dict[str, int] = attrs.field(factory=dict)
+    calls: dict[str, int] = attrs.field(factory=dict)
     stops_per_s: float = 0.0
     redirects: int = 0
     redirects_by_path: dict[str, int] = attrs.field(factory=dict)

@@ -23,6 +23,7 @@ RECORDS = [
     Report(
         t=1.5,
         stops={"seccomp": 3},
+        calls={"openat": 3},
         redirects_by_path={"/proc/sys/a": 2},
         observed_by_path={},
         tracer_cpu_s=0.1,
