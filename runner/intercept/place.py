@@ -17,6 +17,8 @@ from runner.intercept.rewrite import Placement
 from runner.intercept.rules import Kind, Rules, Screening, Where
 from runner.intercept.world import ThreadEyes, World
 
+RESOLVE_NO_MAGICLINKS = 0x02
+RESOLVE_NO_SYMLINKS = 0x04
 RESOLVE_BENEATH = 0x08
 RESOLVE_IN_ROOT = 0x10
 _OPEN_HOW = struct.Struct("=QQQ")
@@ -117,6 +119,10 @@ class Placer:
         facts = Facts(self.world)
         resolved, plain = self._resolved(eyes, facts, path, intent, screening)
         if resolved is None:
+            return ELSEWHERE
+        if intent.resolve & RESOLVE_NO_SYMLINKS and eyes.followed:
+            return ELSEWHERE
+        if intent.resolve & RESOLVE_NO_MAGICLINKS and eyes.followed_magic:
             return ELSEWHERE
         if not self.rules.concerns(resolved):
             return ELSEWHERE if eyes.fleeting else _NOWHERE

@@ -126,11 +126,15 @@ class ThreadEyes:
         world: The facts for everybody.
         tid: The thread.
         fleeting: An answer was given that another thread, or the same one later, may not get.
+        followed: A link was followed.
+        followed_magic: A process's link was followed, which leads where no text could say.
     """
 
     world: World
     tid: int
     fleeting: bool = False
+    followed: bool = False
+    followed_magic: bool = False
 
     def shares_root(self) -> bool:
         """Whether absolute paths mean the same to the thread and to the launcher."""
@@ -168,6 +172,11 @@ class ThreadEyes:
 
     def link(self, path: str) -> str | None:
         """See :class:`runner.intercept.resolve.Links`."""
+        text = self._link(path)
+        self.followed = self.followed or text is not None
+        return text
+
+    def _link(self, path: str) -> str | None:
         known = self.world.known
         if path in known.no_link:
             return None
@@ -199,6 +208,7 @@ class ThreadEyes:
         return (covered and self.world.in_layer(path) is Kind.DIRECTORY) or kind_of(path) is Kind.DIRECTORY
 
     def _process_link(self, path: str, name: str) -> str | None:
+        self.followed_magic = True
         if name == "root":
             return "/" if identity(path) == self.world.root else None
         text = self.checked_link(path)

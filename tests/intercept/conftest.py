@@ -34,14 +34,14 @@ class Build:
     def go(self, name: str) -> str:
         """Path of a static Go program."""
         target = self._directory / name
-        return self._make(target, ["go", "build", "-o", str(target), str(PROGRAMS / name / "main.go")])
+        return self._make(target, ["go", "build", "-o", str(target), "."], PROGRAMS / name)
 
-    def _make(self, target: Path, command: list[str]) -> str:
+    def _make(self, target: Path, command: list[str], directory: Path = PROGRAMS) -> str:
         if not target.exists():
             if shutil.which(command[0]) is None:
                 pytest.skip(f"needs {command[0]} to build {target.name}")
-            environment = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=mod", "GOTOOLCHAIN": "local"}
-            subprocess.run(command, check=True, env=environment)
+            environment = {**os.environ, "CGO_ENABLED": "0", "GO111MODULE": "off", "GOTOOLCHAIN": "local"}
+            subprocess.run(command, check=True, env=environment, cwd=directory)
         return str(target)
 
 

@@ -48,6 +48,20 @@ def test_a_c_program_sees_the_same(build, tmp_path, context, static):
         assert not differences(expected, lines_under(tmp_path, program, arguments, mechanism))
 
 
+@pytest.mark.parametrize("context", ["main", "thread", "child"])
+def test_a_go_program_sees_the_same(build, tmp_path, context):
+    program = build.go("gocases")
+
+    def arguments(_world):
+        return [context]
+
+    expected = lines_under(tmp_path, program, arguments, "mount")
+    assert len(expected) > 300
+    assert not [line for line in expected if "changed" in line]
+    for mechanism in ("seccomp", "syscall"):
+        assert not differences(expected, lines_under(tmp_path, program, arguments, mechanism))
+
+
 def test_a_copy_with_live_files_shows_the_same_as_an_overlay(build, tmp_path):
     program = build.c("cases", static=True)
 

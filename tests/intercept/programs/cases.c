@@ -429,6 +429,196 @@ static void execution(void)
     note("execve", "not executable", r);
 }
 
+/* Error tables and flags that the Linux Test Project checks, on paths of the view. */
+static void refusals(void)
+{
+    struct stat st;
+    struct statx sx;
+    struct statfs fs;
+    char text[400];
+    struct { struct open_how how; uint64_t more; } large = {.how = {.flags = O_RDONLY}};
+    const char *path = in_tree("/only/new");
+    note_open("openat2", "larger, zeros", CALL(SYS_openat2, AT_FDCWD, path, &large, sizeof large, MARK_8, MARK_9));
+    large.more = 1;
+    note_open("openat2", "larger, not zeros", CALL(SYS_openat2, AT_FDCWD, path, &large, sizeof large, MARK_8, MARK_9));
+    struct open_how how = {.flags = O_RDONLY};
+    note_open("openat2", "NULL", CALL(SYS_openat2, AT_FDCWD, NULL, &how, sizeof how, MARK_8, MARK_9));
+    note_open("openat2", "absolute, bad dirfd", CALL(SYS_openat2, -7, path, &how, sizeof how, MARK_8, MARK_9));
+    how.mode = 0600;
+    note_open("openat2", "mode without O_CREAT", CALL(SYS_openat2, AT_FDCWD, path, &how, sizeof how, MARK_8, MARK_9));
+    long tree_fd = openat_raw(AT_FDCWD, tree, O_PATH | O_DIRECTORY, 0), fd = openat_raw(AT_FDCWD, path, O_RDONLY, 0);
+    how = (struct open_how){.flags = O_RDONLY, .resolve = RESOLVE_NO_XDEV};
+    note_open("openat2", "no xdev, relative", CALL(SYS_openat2, tree_fd, "only/new", &how, sizeof how, MARK_8, MARK_9));
+    note_open("openat2", "no xdev, into /proc", CALL(SYS_openat2, AT_FDCWD, "/proc/self/status", &how, sizeof how, MARK_8, MARK_9));
+    snprintf(text, sizeof text, "/proc/self/fd/%ld", fd);
+    how.resolve = RESOLVE_NO_MAGICLINKS;
+    note_open("openat2", "no magic links, one", CALL(SYS_openat2, AT_FDCWD, text, &how, sizeof how, MARK_8, MARK_9));
+    how.resolve = RESOLVE_NO_SYMLINKS;
+    note_open("openat2", "no links, one", CALL(SYS_openat2, tree_fd, "dir-link/new", &how, sizeof how, MARK_8, MARK_9));
+
+    note("faccessat2", "nofollow link", CALL(SYS_faccessat2, AT_FDCWD, in_tree("/file-link"), R_OK, AT_SYMLINK_NOFOLLOW, MARK_8, MARK_9));
+    note("faccessat2", "nofollow new", CALL(SYS_faccessat2, AT_FDCWD, path, W_OK, AT_SYMLINK_NOFOLLOW, MARK_8, MARK_9));
+    note("faccessat2", "empty path", CALL(SYS_faccessat2, fd, "", R_OK, AT_EMPTY_PATH, MARK_8, MARK_9));
+    note("faccessat2", "bad flags", CALL(SYS_faccessat2, AT_FDCWD, path, R_OK, 0x40000000, MARK_8, MARK_9));
+    note("access", "bad mode", CALL(SYS_access, path, 64, MARK_D, MARK_D, MARK_8, MARK_9));
+    note_stat("newfstatat", "empty allowed, a path", CALL(SYS_newfstatat, tree_fd, "only/new", &st, AT_EMPTY_PATH, MARK_8, MARK_9), &st);
+    note_stat("newfstatat", "bad flags", CALL(SYS_newfstatat, AT_FDCWD, path, &st, 0x40000000, MARK_8, MARK_9), &st);
+    note("statx", "empty path", CALL(SYS_statx, fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &sx, MARK_9));
+    note("statx", "gone link", CALL(SYS_statx, AT_FDCWD, in_tree("/gone-link"), AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, &sx, MARK_9));
+    note("statx", "bad flags", CALL(SYS_statx, AT_FDCWD, path, 0x40000000, STATX_BASIC_STATS, &sx, MARK_9));
+    note("statx", "bad buffer", CALL(SYS_statx, AT_FDCWD, path, 0, STATX_BASIC_STATS, 8, MARK_9));
+    note("statfs", "bad buffer", CALL(SYS_statfs, path, 8, MARK_D, MARK_D, MARK_8, MARK_9));
+    note("fstatfs", "file", CALL(SYS_fstatfs, fd, &fs, MARK_D, MARK_D, MARK_8, MARK_9));
+    note("fstatfs", "bad", CALL(SYS_fstatfs, -1, &fs, MARK_D, MARK_D, MARK_8, MARK_9));
+
+    memset(text, '#', sizeof text);
+    note("readlink", "size 0", CALL(SYS_readlink, in_tree("/file-link"), text, 0, MARK_D, MARK_8, MARK_9));
+    note("readlink", "size 3", CALL(SYS_readlink, in_tree("/file-link"), text, 3, MARK_D, MARK_8, MARK_9));
+    dprintf(1, "readlink: %.5s\n", text);
+    note("readlink", "bad buffer", CALL(SYS_readlink, in_tree("/file-link"), 8, 100, MARK_D, MARK_8, MARK_9));
+    note("readlinkat", "relative", CALL(SYS_readlinkat, tree_fd, "dir-link", text, sizeof text, MARK_8, MARK_9));
+    note("readlinkat", "relative, none", CALL(SYS_readlinkat, tree_fd, "only/new", text, sizeof text, MARK_8, MARK_9));
+
+    note("getdents64", "file", CALL(SYS_getdents64, fd, text, sizeof text, MARK_D, MARK_8, MARK_9));
+    note("getdents64", "bad descriptor", CALL(SYS_getdents64, -1, text, sizeof text, MARK_D, MARK_8, MARK_9));
+    long directory = openat_raw(AT_FDCWD, in_tree("/only"), O_RDONLY | O_DIRECTORY, 0);
+    note("getdents64", "tiny buffer", CALL(SYS_getdents64, directory, text, 10, MARK_D, MARK_8, MARK_9));
+    note("getdents64", "bad buffer", CALL(SYS_getdents64, directory, 8, 4096, MARK_D, MARK_8, MARK_9));
+    close(directory);
+    directory = openat_raw(AT_FDCWD, tree, O_RDONLY | O_DIRECTORY, 0);
+    note("getdents64", "tiny buffer, both", CALL(SYS_getdents64, directory, text, 10, MARK_D, MARK_8, MARK_9));
+    note("getdents64", "bad buffer, both", CALL(SYS_getdents64, directory, 8, 4096, MARK_D, MARK_8, MARK_9));
+    close(directory);
+
+    note("truncate", "negative", CALL(SYS_truncate, path, -1, MARK_D, MARK_D, MARK_8, MARK_9));
+    note("truncate", "directory", CALL(SYS_truncate, in_tree("/only"), 1, MARK_D, MARK_D, MARK_8, MARK_9));
+    note("mkdir", "below a file", CALL(SYS_mkdir, in_tree("/only/new/d"), 0755, MARK_D, MARK_D, MARK_8, MARK_9));
+    note("mkdir", "no parent", CALL(SYS_mkdir, in_tree("/none/d"), 0755, MARK_D, MARK_D, MARK_8, MARK_9));
+    note("rmdir", "a file", CALL(SYS_rmdir, path, MARK_D, MARK_D, MARK_D, MARK_8, MARK_9));
+    note("unlink", "a directory", CALL(SYS_unlink, in_tree("/only"), MARK_D, MARK_D, MARK_D, MARK_8, MARK_9));
+    note("unlinkat", "bad flags", CALL(SYS_unlinkat, AT_FDCWD, path, 0x40000000, MARK_D, MARK_8, MARK_9));
+    note("symlink", "exists", CALL(SYS_symlink, "x", path, MARK_D, MARK_D, MARK_8, MARK_9));
+    note("link", "exists", CALL(SYS_link, path, in_tree("/only/script"), MARK_D, MARK_D, MARK_8, MARK_9));
+    note("link", "none", CALL(SYS_link, in_tree("/only/none"), in_tree("/only/x"), MARK_D, MARK_D, MARK_8, MARK_9));
+    note("rename", "none", CALL(SYS_rename, in_tree("/only/none"), in_tree("/only/x"), MARK_D, MARK_D, MARK_8, MARK_9));
+    note("rename", "into itself", CALL(SYS_rename, in_tree("/only"), in_tree("/only/x"), MARK_D, MARK_D, MARK_8, MARK_9));
+    note("rename", "file onto directory", CALL(SYS_rename, path, in_tree("/only"), MARK_D, MARK_D, MARK_8, MARK_9));
+    note("renameat", "bad descriptor", CALL(SYS_renameat, -1, "x", AT_FDCWD, in_tree("/only/x"), MARK_8, MARK_9));
+    note("chmod", "none", CALL(SYS_chmod, in_tree("/only/none"), 0600, MARK_D, MARK_D, MARK_8, MARK_9));
+    note("chown", "below a file", CALL(SYS_chown, in_tree("/only/new/x"), 0, 0, MARK_D, MARK_8, MARK_9));
+    note("utimensat", "none", CALL(SYS_utimensat, AT_FDCWD, in_tree("/only/none"), 0, 0, MARK_8, MARK_9));
+    note("inotify_add_watch", "bad descriptor", CALL(SYS_inotify_add_watch, -1, path, 1, MARK_D, MARK_8, MARK_9));
+
+    how = (struct open_how){.flags = O_RDONLY};
+    note_open("openat2", "empty", CALL(SYS_openat2, tree_fd, "", &how, sizeof how, MARK_8, MARK_9));
+    close(tree_fd);
+    close(fd);
+}
+
+/* Where a process is, links that come and go, names through descriptors. */
+static void movements(void)
+{
+    char text[400];
+    long fd = openat_raw(AT_FDCWD, in_tree("/only"), O_RDONLY | O_DIRECTORY, 0);
+    note("fchdir", "only", CALL(SYS_fchdir, fd, MARK_D, MARK_D, MARK_D, MARK_8, MARK_9));
+    look("fchdir: new", "new");
+    look("fchdir: cwd with slash", "/proc/self/cwd/");
+    look("fchdir: cwd", "/proc/self/cwd");
+    look("fchdir: up and down", "../only/../both/new");
+    note("getcwd", "too small", CALL(SYS_getcwd, text, 3, MARK_D, MARK_D, MARK_8, MARK_9));
+    note("getcwd", "bad buffer", CALL(SYS_getcwd, 8, 400, MARK_D, MARK_D, MARK_8, MARK_9));
+    close(fd);
+    note("mkdir", "only/here", CALL(SYS_mkdir, in_tree("/only/here"), 0755, MARK_D, MARK_D, MARK_8, MARK_9));
+    note("chdir", "only/here", CALL(SYS_chdir, in_tree("/only/here"), MARK_D, MARK_D, MARK_D, MARK_8, MARK_9));
+    note("rename", "the directory that we are in", CALL(SYS_rename, in_tree("/only/here"), in_tree("/only/there"), MARK_D, MARK_D, MARK_8, MARK_9));
+    long n = CALL(SYS_getcwd, text, sizeof text, MARK_D, MARK_D, MARK_8, MARK_9);
+    dprintf(1, "getcwd, moved: %d %s\n", n > 0, n > 0 && strcmp(text, in_tree("/only/there")) == 0 ? "right" : text);
+    look("moved: ../new", "../new");
+    note("chdir", "/", CALL(SYS_chdir, "/", MARK_D, MARK_D, MARK_D, MARK_8, MARK_9));
+    note("rmdir", "only/there", CALL(SYS_rmdir, in_tree("/only/there"), MARK_D, MARK_D, MARK_D, MARK_8, MARK_9));
+
+    /* A name is no link, becomes one, and is none again: what was known about it must not last. */
+    const char *name = outside("/comes-and-goes");
+    for (int round = 0; round < 3; round++) {
+        note_open("not yet a link", "open", openat_raw(AT_FDCWD, name, O_RDONLY, 0));
+        note_open("not yet a link", "again", openat_raw(AT_FDCWD, name, O_RDONLY, 0));
+        if (round == 2)
+            note("rename", "a link", CALL(SYS_rename, outside("/to-new"), name, MARK_D, MARK_D, MARK_8, MARK_9));
+        else
+            note("symlink", "to new", CALL(SYS_symlink, in_tree("/only/new"), name, MARK_D, MARK_D, MARK_8, MARK_9));
+        note_open("a link", "open", openat_raw(AT_FDCWD, name, O_RDONLY, 0));
+        note("unlink", "the link", CALL(SYS_unlink, name, MARK_D, MARK_D, MARK_D, MARK_8, MARK_9));
+        fd = openat_raw(AT_FDCWD, name, O_CREAT | O_WRONLY, 0644);
+        note("write", "a file of that name", write(fd, "own\n", 4));
+        close(fd);
+        note_open("a file of that name", "open", openat_raw(AT_FDCWD, name, O_RDONLY, 0));
+        note("unlink", "the file", CALL(SYS_unlink, name, MARK_D, MARK_D, MARK_D, MARK_8, MARK_9));
+    }
+    note("symlink", "to-new, as before", CALL(SYS_symlink, in_tree("/only/new"), outside("/to-new"), MARK_D, MARK_D, MARK_8, MARK_9));
+    /* What a program makes in the view is found by its new name through links too. */
+    fd = openat_raw(AT_FDCWD, in_tree("/only/fresh"), O_CREAT | O_WRONLY | O_APPEND, 0644);
+    note("write", "fresh", write(fd, "one\n", 4));
+    note("write", "fresh, appended", write(fd, "two\n", 4));
+    close(fd);
+    note("mkdir", "only/box", CALL(SYS_mkdir, in_tree("/only/box"), 0755, MARK_D, MARK_D, MARK_8, MARK_9));
+    look("fresh, through a link", outside("/to-tree/only/fresh"));
+    look("fresh, through a link in the tree", in_tree("/dir-link/fresh"));
+    look("box, through a link", outside("/to-tree/only/box"));
+    note("chdir", "both", CALL(SYS_chdir, in_tree("/both"), MARK_D, MARK_D, MARK_D, MARK_8, MARK_9));
+    fd = openat_raw(AT_FDCWD, "relative-made", O_CREAT | O_WRONLY, 0644);
+    note("write", "relative-made", write(fd, "made\n", 5));
+    close(fd);
+    look("relative-made", "relative-made");
+    look("relative-made, absolute", in_tree("/both/relative-made"));
+    look("relative-made, through a link", outside("/to-tree/both/relative-made"));
+    note("unlink", "relative-made", CALL(SYS_unlinkat, AT_FDCWD, "relative-made", 0, MARK_D, MARK_8, MARK_9));
+    note("chdir", "/", CALL(SYS_chdir, "/", MARK_D, MARK_D, MARK_D, MARK_8, MARK_9));
+    note("unlink", "fresh", CALL(SYS_unlink, in_tree("/only/fresh"), MARK_D, MARK_D, MARK_D, MARK_8, MARK_9));
+    note("rmdir", "box", CALL(SYS_rmdir, in_tree("/only/box"), MARK_D, MARK_D, MARK_D, MARK_8, MARK_9));
+}
+
+/* Chains of links, as long as the kernel follows and one longer; made outside, leading into the view. */
+static void chains(void)
+{
+    char name[300], target[300];
+    for (int i = 0; i < 41; i++) {
+        snprintf(name, sizeof name, "%s/chain%d", out, i);
+        snprintf(target, sizeof target, "chain%d", i - 1);
+        note("symlink", "chain", CALL(SYS_symlink, i ? target : in_tree("/only/new"), name, MARK_D, MARK_D, MARK_8, MARK_9));
+    }
+    look("39 links", outside("/chain38"));
+    look("40 links", outside("/chain39"));
+    look("41 links", outside("/chain40"));
+    for (int i = 0; i < 41; i++) {
+        snprintf(name, sizeof name, "%s/chain%d", out, i);
+        unlink(name);
+    }
+}
+
+static void executions(void)
+{
+    static const char *names[] = {"/only/new/x", "/only", "/none", "/real", "/only/new"};
+    for (unsigned i = 0; i < sizeof names / sizeof *names; i++)
+        note("execve", names[i], CALL(SYS_execve, in_tree(names[i]), 0, 0, MARK_D, MARK_8, MARK_9));
+    note("execve", "NULL", CALL(SYS_execve, 0, 0, 0, MARK_D, MARK_8, MARK_9));
+    note("execveat", "bad flags", CALL(SYS_execveat, AT_FDCWD, in_tree("/only/script"), 0, 0, 0x40000000, MARK_9));
+    for (int way = 0; way < 2; way++) {
+        pid_t pid = fork();
+        if (pid == 0) {
+            char *argv[] = {"script", "by descriptor", 0}, *env[] = {"PATH=/usr/bin:/bin", 0};
+            long fd = way ? openat_raw(AT_FDCWD, in_tree("/only/script"), O_RDONLY, 0) : openat_raw(AT_FDCWD, tree, O_PATH, 0);
+            if (way)
+                raw(SYS_execveat, fd, (long)"", (long)argv, (long)env, AT_EMPTY_PATH, 0);
+            else
+                raw(SYS_execveat, fd, (long)"only/script", (long)argv, (long)env, 0, 0);
+            _exit(99);
+        }
+        int status = 0;
+        waitpid(pid, &status, 0);
+        dprintf(1, "execveat %d: %x\n", way, status);
+    }
+}
+
 static void single(void)
 {
     const char *file = getenv("SINGLE");
@@ -448,6 +638,10 @@ static void *all(void *unused)
     memory();
     changes();
     execution();
+    refusals();
+    movements();
+    chains();
+    executions();
     single();
     return unused;
 }
