@@ -152,27 +152,31 @@ async def run_experiment(
         deadline_s=options.deadline_s,
         keep=options.keep,
     )
-    return await conduct(
-        plan,
-        _inside(plan, ground, began),
-        began=began,
-        results=options.results,
-        workload=WorkloadInfo(
-            kind=workload.kind,
-            version=workload.version,
-            sha256=workload.sha256,
-            command=plan.argv,
-            chosen_because=workload.reason,
-        ),
-        arena=ArenaInfo(
-            kind=kind,
-            runsc_version=ground.runsc.version if ground.runsc else "",
-            platform=ground.platform,
-            fault="; ".join(describe(fault) for fault in plan.faults),
-        ),
-        environment={**_environment(ground), **workload.facts, **({"cell": options.cell} if options.cell else {})},
-        watcher=watcher,
-    )
+    try:
+        return await conduct(
+            plan,
+            _inside(plan, ground, began),
+            began=began,
+            results=options.results,
+            workload=WorkloadInfo(
+                kind=workload.kind,
+                version=workload.version,
+                sha256=workload.sha256,
+                command=plan.argv,
+                chosen_because=workload.reason,
+            ),
+            arena=ArenaInfo(
+                kind=kind,
+                runsc_version=ground.runsc.version if ground.runsc else "",
+                platform=ground.platform,
+                fault="; ".join(describe(fault) for fault in plan.faults),
+            ),
+            environment={**_environment(ground), **workload.facts, **({"cell": options.cell} if options.cell else {})},
+            watcher=watcher,
+        )
+    finally:
+        if kind == "host":
+            await host.clean_up()
 
 
 async def find_ground(options: RunOptions, progress: Progress) -> Ground:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import attrs
 
-from runner.host.mounts import Mounted
+from runner.host.mounts import Mounted, mount_table
 
 PREFIX = "k3s-in-gvisor-"
 UNIFIED = "unified"
@@ -79,13 +79,25 @@ def make(found: tuple[Hierarchy, ...], pid: int) -> tuple[Path, ...]:
     return tuple(directories)
 
 
-def sweep(found: tuple[Hierarchy, ...], pid: int) -> None:
-    """Remove the groups of process ``pid``, and those whose process is gone; what still runs in one keeps it."""
+def sweep(found: tuple[Hierarchy, ...], pid: int) -> bool:
+    """Remove the groups of process ``pid``, and those whose process is gone; what still runs in one keeps it.
+
+    Returns:
+        Whether none of them is left.
+    """
+    left = False
     for hierarchy in found:
         for directory in hierarchy.parent.glob(f"{PREFIX}*"):
             maker = directory.name.removeprefix(PREFIX)
             if maker == str(pid) or not Path("/proc", maker).exists():
                 _remove(directory)
+                left = left or directory.exists()
+    return not left
+
+
+def on_this_machine() -> tuple[Hierarchy, ...]:
+    """The hierarchies that a run started by this process gets a group in."""
+    return hierarchies(mount_table(), Path("/proc/self/cgroup").read_text())
 
 
 def _remove(directory: Path) -> None:

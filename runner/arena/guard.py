@@ -2,17 +2,15 @@
 
 Namespaces end by themselves; a cgroup is a directory that somebody must remove when its last process has gone. The runner
 cannot be that somebody, for it may be killed; this process outlives it, because all it waits for is the command, which ends
-when its input does. Should this one be killed too, the next run removes what is left.
+when its input does. Should this one be killed, the runner removes what is left, and should both be, the next run.
 """
 
 import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 from runner.arena import cgroups
-from runner.host.mounts import mount_table
 
 WITH_US = ("setpriv", "--pdeathsig", "KILL")
 NAMESPACES = ("--mount", "--net", "--pid", "--ipc", "--uts")
@@ -23,7 +21,7 @@ def main(argv: list[str]) -> int:
     """The command's exit code, or 128 and its number for a signal."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    found = cgroups.hierarchies(mount_table(), Path("/proc/self/cgroup").read_text())
+    found = cgroups.on_this_machine()
     cgroups.sweep(found, os.getpid())
     try:
         groups = cgroups.make(found, os.getpid())

@@ -13,9 +13,13 @@ blocks here is not gVisor's doing. Since the kernel is the machine's own, the ru
 import sys
 from pathlib import Path
 
+import trio
+
+from runner.arena import cgroups
 from runner.arena.private_root import ENVIRONMENT, SOURCE, SandboxCommand, on_other_filesystems, script, settings
 
 DROPPED = ("mac_admin", "mac_override", "sys_boot", "sys_module", "sys_rawio", "sys_time", "wake_alarm")
+CLEAN_UP_WITHIN_S = 2.0
 TOOLS = ("setpriv", "pivot_root")
 
 
@@ -56,3 +60,11 @@ def host_command(
             "DROPPED": ",".join(f"-{capability}" for capability in DROPPED),
         },
     )
+
+
+async def clean_up() -> None:
+    """Remove the cgroups of a guard that was killed; what ran in them dies with it, some moments later."""
+    found = cgroups.on_this_machine()
+    with trio.CancelScope(shield=True), trio.move_on_after(CLEAN_UP_WITHIN_S):
+        while not cgroups.sweep(found, 0):  # noqa: ASYNC110  nobody tells when a group becomes empty
+            await trio.sleep(0.05)

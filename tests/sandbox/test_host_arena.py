@@ -69,8 +69,11 @@ def test_the_inside_sees_no_disk_no_other_process_and_cannot_load_modules(tmp_pa
     assert (traces(), Path("/proc/sys/vm/swappiness").read_text()) == before
 
 
-@pytest.mark.parametrize("moment", ["step cgroup-v1", "milestone node-registered"])
-def test_kill_9_of_the_runner_leaves_no_process_no_mount_and_no_cgroup(tmp_path: Path, moment: str) -> None:
+@pytest.mark.parametrize(
+    ("victim", "moment"),
+    [("runner", "step cgroup-v1"), ("runner", "milestone node-registered"), ("guard", "milestone node-registered")],
+)
+def test_kill_9_leaves_no_process_no_mount_and_no_cgroup(tmp_path: Path, victim: str, moment: str) -> None:
     before = traces()
     process = subprocess.Popen(
         [*RUNNER, "run", "exp13", "--workload", "standin", "--arena", "host", "--results", str(tmp_path)],
@@ -84,7 +87,11 @@ def test_kill_9_of_the_runner_leaves_no_process_no_mount_and_no_cgroup(tmp_path:
     assert any(moment in line for line in process.stderr)
     members = family(process.pid)
     assert any("runner.arena.guard" in words for words in members.values())
-    process.send_signal(signal.SIGKILL)
+    if victim == "runner":
+        process.send_signal(signal.SIGKILL)
+    else:
+        (guard,) = [pid for (pid, _), words in members.items() if "runner.arena.guard" in words]
+        os.kill(guard, signal.SIGKILL)
     process.communicate(timeout=WITHIN_S)
     end = time.monotonic() + WITHIN_S
     while alive(members) or traces() != before:
