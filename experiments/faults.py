@@ -22,6 +22,15 @@ SLOW_READS: Final = SlowDisk(
     reason="reads wait and writes do not: a cold, remote or contended volume",
 )
 
+STALLED_READS: Final = SlowDisk(
+    id="stalled-reads",
+    calls=("pread64",),
+    at=r"Running kube-apiserver ",
+    delay_s=12,
+    reason="storage that stalls when everything starts at once: from the API server's start on each read takes as long as the"
+    " original series' SQL did",
+)
+
 SLOW_SYNC: Final = SlowDisk(
     id="slow-sync",
     calls=("fsync", "fdatasync"),
@@ -58,6 +67,7 @@ KILL_CONTAINERD: Final = Kill(
 FAULTS: Final[tuple[AnyFault, ...]] = (
     SLOW_DISK,
     SLOW_READS,
+    STALLED_READS,
     SLOW_SYNC,
     CPU_QUOTA,
     MEMORY_LIMIT,

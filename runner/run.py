@@ -144,7 +144,7 @@ async def _watch(
     send_channel, receive_channel = trio.open_memory_channel[AnyEvent](CHANNEL_SIZE)
     send = send_channel.send
     launched_gone, registered = trio.Event(), trio.Event()
-    disturber = Disturber(launcher.pid, clock, send)
+    disturber = Disturber(launcher.pid, launcher.begin_delays, clock, send)
 
     async with trio.open_nursery() as nursery:
 

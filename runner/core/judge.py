@@ -33,8 +33,8 @@ from runner.model.events import (
     WorkloadExited,
     WorkloadStarted,
 )
-from runner.model.experiment import EndReason, Milestone, Present, WorkloadFlag
-from runner.model.fault import Kill, Pause
+from runner.model.experiment import EndReason, Milestone, Present, Supervise, WorkloadFlag
+from runner.model.fault import Kill, Pause, SlowDisk
 from runner.model.plan import RunPlan
 from runner.model.result import EndedBy
 
@@ -49,6 +49,7 @@ class Judge:
         self.ledger = Ledger()
         self._plan = plan
         self._milestones = MilestoneFold()
+        self._survived = frozenset(name for step in plan.steps if isinstance(step, Supervise) for name in step.survives)
         self._wanted = {
             assertion.id: re.compile(assertion.pattern)
             for assertion in plan.experiment.assertions
@@ -59,7 +60,11 @@ class Judge:
             for step in plan.steps
             if isinstance(step, WorkloadFlag)
         }
-        self._triggers = {fault: re.compile(fault.at) for fault in plan.faults if isinstance(fault, Pause | Kill)}
+        self._triggers = {
+            fault: re.compile(fault.at)
+            for fault in plan.faults
+            if isinstance(fault, SlowDisk | Pause | Kill) and fault.at
+        }
 
     def see(self, event: AnyEvent) -> tuple[AnyCommand, ...]:
         """Take one event into account.
@@ -160,7 +165,7 @@ class Judge:
             elif going_on:
                 # After the stop nothing new counts: what dies because we kill it is not a finding.
                 ledger.blockers[rule.id] = BlockerSeen(rule=rule, first=here)
-                if rule.fatal:
+                if rule.fatal and rule.id not in self._survived:
                     commands += self._stop(event.at_s, "fatal-blocker", f"{rule.id}: {parsed.message}")
         return commands
 

@@ -15,7 +15,7 @@ import trio
 from runner.host.clock import RunClock
 from runner.intercept.descendants import descendants
 from runner.model.events import AnyEvent, StepDone
-from runner.model.fault import Kill, Pause
+from runner.model.fault import Kill, Pause, SlowDisk
 
 Send = Callable[[AnyEvent], Awaitable[None]]
 
@@ -25,20 +25,27 @@ class Disturber:
 
     Args:
         ancestor: The launcher; it is no part of the workload.
+        begin_delays: Tells the launcher that its delays hold now.
         clock: The run's clock.
         send: Where events go.
         proc: Where the process table is.
     """
 
-    def __init__(self, ancestor: int, clock: RunClock, send: Send, proc: Path = Path("/proc")) -> None:
+    def __init__(
+        self, ancestor: int, begin_delays: Callable[[], None], clock: RunClock, send: Send, proc: Path = Path("/proc")
+    ) -> None:
         self._ancestor = ancestor
+        self._begin_delays = begin_delays
         self._clock = clock
         self._send = send
         self._proc = proc
 
-    async def carry_out(self, fault: Pause | Kill) -> None:
+    async def carry_out(self, fault: SlowDisk | Pause | Kill) -> None:
         """Disturb, and report it; nobody to disturb is a failed step, since the run then measured something else."""
         match fault:
+            case SlowDisk():
+                # How many calls they held back, the interceptor counts.
+                self._begin_delays()
             case Pause():
                 await self._pause(fault)
             case Kill():

@@ -104,6 +104,10 @@ class Launcher:
         if not self._stopping:
             await reporter.launcher_ended(self._process.returncode)
 
+    def begin_delays(self) -> None:
+        """Let the delays hold that wait for a line."""
+        self._signal(signal.SIGUSR1)
+
     async def stop(self, within_s: float) -> None:
         """End the workload and the launcher: asked first, killed after ``within_s`` seconds."""
         self._stopping = True

@@ -25,6 +25,7 @@ from runner.model.experiment import (
     ImagePreload,
     Manifest,
     MountPropagation,
+    Supervise,
     Symlink,
     TmpfsMount,
     WorkloadFlag,
@@ -86,6 +87,9 @@ class Steps:
                 return Applied(outcome="applied", verified=f"{target} is {propagation}")
             case Environment(name=name, value=value):
                 return Applied(outcome="applied", verified=f"{name} has {value}")
+            case Supervise(restarts=restarts):
+                # The launcher is told; that it was at work, the log shows.
+                return Applied(outcome="applied", verified=f"started again at most {restarts} times")
             case WorkloadFlag(flags=flags):
                 return Applied(outcome="applied", verified=" ".join(flags))
             case ImagePreload(name=name, command=command, directory=directory):

@@ -7,6 +7,7 @@ from pathlib import Path
 import attrs
 
 from runner.host.steps import Steps
+from runner.host.supervisor import supervised
 from runner.intercept.mount_plan import mount_plan
 from runner.intercept.mounts import apply_mounts, look
 from runner.intercept.plan import Delay, LaunchPlan, to_json
@@ -74,7 +75,7 @@ def apply_view(plan: RunPlan, steps: Steps) -> AppliedView:
         materialise(plan.view, layer)
     launch = LaunchPlan(
         mechanism=plan.mechanism,
-        argv=plan.argv,
+        argv=supervised(plan),
         env=_environment(plan, SCRATCH / "bin"),
         cwd="/",
         view=plan.view,
@@ -87,7 +88,7 @@ def apply_view(plan: RunPlan, steps: Steps) -> AppliedView:
 
 def _delays(plan: RunPlan) -> tuple[Delay, ...]:
     return tuple(
-        Delay(syscalls=fault.calls, path_prefix=path, seconds=fault.delay_s)
+        Delay(syscalls=fault.calls, path_prefix=path, seconds=fault.delay_s, on_request=bool(fault.at))
         for fault in plan.faults
         if isinstance(fault, SlowDisk)
         for path in fault.below or ("",)

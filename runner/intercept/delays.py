@@ -1,5 +1,7 @@
 """The delay fault: for how long a call is held back. Pure."""
 
+from collections.abc import Callable
+
 import attrs
 
 from runner.intercept.plan import Delay
@@ -11,9 +13,11 @@ class Delays:
 
     Attributes:
         delays: As declared.
+        requested: Whether those that wait for a request hold now.
     """
 
     delays: tuple[Delay, ...]
+    requested: Callable[[], bool] = lambda: False
 
     def names(self) -> frozenset[str]:
         """The calls that any delay is about."""
@@ -26,7 +30,12 @@ class Delays:
     def seconds(self, name: str, path: str) -> float:
         """The longest delay that applies to a call on ``path`` (empty if it has none or is not known)."""
         return max(
-            (delay.seconds for delay in self.delays if name in delay.syscalls and _below(path, delay)), default=0.0
+            (
+                delay.seconds
+                for delay in self.delays
+                if name in delay.syscalls and _below(path, delay) and (self.requested() or not delay.on_request)
+            ),
+            default=0.0,
         )
 
 

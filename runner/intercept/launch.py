@@ -155,7 +155,7 @@ class Launcher:
             layer_fd=layer_number(),
             layer_identity=identity(plan.layer),
             spoofs=bool(plan.view.statfs),
-            delays=Delays(plan.delays),
+            delays=Delays(plan.delays, lambda: self.signals.requested),
             on_redirect=self.emitter.redirected,
             on_observe=self.emitter.observed,
             seen=self.emitter.calls,

@@ -29,11 +29,13 @@ class Delay:
         syscalls: Names, e.g. ``pread64``.
         path_prefix: Only calls on this path or below it, by name or through a descriptor; empty means all.
         seconds: For how long. Only the calling thread is held, all others go on.
+        on_request: Only once the launcher was sent SIGUSR1.
     """
 
     syscalls: tuple[str, ...]
     path_prefix: str = ""
     seconds: float
+    on_request: bool = False
 
 
 def _known_mechanism(_instance: object, _attribute: object, value: str) -> None:

@@ -12,17 +12,23 @@ _HELD_EVERY_S = 0.005
 
 
 class OwnSignals:
-    """Flags: ``stop`` is the number of the signal that ends the run, 0 before; ``alarm`` is set by the timer."""
+    """Flags.
+
+    ``stop`` is the number of the signal that ends the run, 0 before; ``alarm`` is set by the timer; ``requested`` is set for
+    good by SIGUSR1: delays that wait for it hold from then on.
+    """
 
     def __init__(self) -> None:
         self.stop = 0
         self.alarm = False
+        self.requested = False
 
     def install(self) -> None:
-        """Take over SIGTERM, SIGINT, SIGHUP and the alarm."""
+        """Take over SIGTERM, SIGINT, SIGHUP, SIGUSR1 and the alarm."""
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._stop)
         signal.signal(signal.SIGALRM, self._alarm)
+        signal.signal(signal.SIGUSR1, self._request)
         self.wake_in(None)
 
     def wake_in(self, delay_s: float | None) -> None:
@@ -38,6 +44,9 @@ class OwnSignals:
 
     def _stop(self, number: int, _frame: FrameType | None) -> None:
         self.stop = number
+
+    def _request(self, _number: int, _frame: FrameType | None) -> None:
+        self.requested = True
 
     def _alarm(self, _number: int, _frame: FrameType | None) -> None:
         self.alarm = True

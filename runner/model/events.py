@@ -9,7 +9,7 @@ from typing import Literal
 import attrs
 
 from runner.model.experiment import EndReason, Milestone
-from runner.model.fault import Kill, Pause
+from runner.model.fault import Kill, Pause, SlowDisk
 
 StepOutcome = Literal["applied", "already-there", "failed", "skipped", "undone", "undo-failed"]
 
@@ -216,7 +216,7 @@ class StopRun:
 class Disturb:
     """The fault's line came: carry it out, and report it as :class:`StepDone`."""
 
-    fault: Pause | Kill
+    fault: SlowDisk | Pause | Kill
 
 
 AnyCommand = StartHold | StopRun | Disturb

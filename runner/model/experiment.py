@@ -157,6 +157,19 @@ class Manifest(Step):
     objects: tuple[str, ...] = attrs.field(validator=attrs.validators.min_len(1))
 
 
+@attrs.frozen(kw_only=True)
+class Supervise(Step):
+    """Start the workload again when it ends by itself, as a service manager would.
+
+    Attributes:
+        restarts: At most so many times.
+        survives: Ids of the fatal blockers that do not end the run any more, because the workload is started again after them.
+    """
+
+    restarts: int = attrs.field(validator=attrs.validators.ge(1))
+    survives: tuple[str, ...] = attrs.field(validator=attrs.validators.min_len(1))
+
+
 AnyStep = (
     WriteFile
     | Symlink
@@ -169,6 +182,7 @@ AnyStep = (
     | WorkloadFlag
     | ImagePreload
     | Manifest
+    | Supervise
 )
 
 

@@ -22,6 +22,11 @@ def _pattern(instance: object, attribute: Any, value: str) -> None:  # noqa: ANN
         raise ValueError(f"{where}: {value!r} matches the empty line; ask for some text")
 
 
+def _no_or_a_pattern(instance: object, attribute: Any, value: str) -> None:  # noqa: ANN401
+    if value:
+        _pattern(instance, attribute, value)
+
+
 def _calls(_instance: object, _attribute: object, value: tuple[str, ...]) -> None:
     if not value or not all(re.fullmatch(r"[a-z0-9_]+", name) for name in value):
         raise ValueError(f"SlowDisk.calls: {value!r} is no list of system calls; name at least one, e.g. 'pread64'")
@@ -53,11 +58,13 @@ class SlowDisk(Fault):
         calls: Names of system calls, e.g. ``pread64``.
         below: Only calls on these paths or below them, by name or through a descriptor; empty means all.
         delay_s: Seconds per call.
+        at: Regular expression: the delays begin with the first line of any log that matches; empty means from the start.
     """
 
     calls: tuple[str, ...] = attrs.field(validator=_calls)
     below: tuple[str, ...] = attrs.field(default=(), validator=_paths)
     delay_s: float = attrs.field(validator=positive)
+    at: str = attrs.field(default="", validator=_no_or_a_pattern)
 
 
 @attrs.frozen(kw_only=True)
@@ -184,9 +191,10 @@ def describe(fault: AnyFault) -> str:
     """The fault in a few words, numbers included: what stands in results and tables."""
     shown = show_amount(*amount) if (amount := amount_of(fault)) else ""
     match fault:
-        case SlowDisk(calls=calls, below=below):
+        case SlowDisk(calls=calls, below=below, at=at):
             where = f" below {' '.join(below)}" if below else ""
-            return f"{fault.id}: {shown} per {' '.join(calls)}{where}"
+            since = f" from /{at}/ on" if at else ""
+            return f"{fault.id}: {shown} per {' '.join(calls)}{where}{since}"
         case CpuQuota():
             return f"{fault.id}: {shown} of one processor"
         case MemoryLimit():

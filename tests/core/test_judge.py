@@ -1,5 +1,6 @@
 """The judge, driven by event scripts and by logs of real runs."""
 
+import attrs
 import pytest
 from script import all_steps_at_work, as_events, fold, log_lines, plan_of
 
@@ -16,6 +17,7 @@ from runner.model.events import (
     WorkloadExited,
     WorkloadStarted,
 )
+from runner.model.experiment import Supervise
 
 STARTED = WorkloadStarted(at_s=1.0, pid=7, command=("k3s", "server"))
 
@@ -120,3 +122,11 @@ def test_a_failed_undo_is_a_harness_error_even_after_the_run_ended() -> None:
     undo = StepDone(at_s=9.0, id="kmsg", kind="bind-mount", outcome="undo-failed", reason="EBUSY")
     judge, _ = fold(plan_of(), [STARTED, WorkloadExited(at_s=5.0, code=0, signal=None), undo])
     assert judge.ledger.harness_errors == ["step kmsg could not be undone: EBUSY"]
+
+
+def test_a_fatal_blocker_that_a_supervisor_survives_is_seen_and_does_not_end_the_run() -> None:
+    survived = Supervise(id="again", reason="r", restarts=1, survives=("poststarthook-priority-classes",))
+    plan = attrs.evolve(plan_of(), steps=(*plan_of().steps, survived))
+    judge, commands = fold(plan, as_events(log_lines("slow-disk")))
+    assert not any(isinstance(command, StopRun) for command in commands)
+    assert "poststarthook-priority-classes" in judge.ledger.fatal_blockers

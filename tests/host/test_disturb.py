@@ -15,6 +15,10 @@ from runner.model.events import AnyEvent, StepDone
 from runner.model.fault import Kill, Pause
 
 
+def nothing() -> None:
+    pass
+
+
 class Collected:
     """Takes events."""
 
@@ -65,7 +69,7 @@ async def until(condition):
 @pytest.mark.trio
 async def test_a_pause_stops_everybody_and_lets_them_go_on(family):
     collected = Collected()
-    disturber = Disturber(family.pid, RunClock(0.0), collected.send)
+    disturber = Disturber(family.pid, nothing, RunClock(0.0), collected.send)
     members = descendants(family.pid)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(disturber.carry_out, Pause(id="pause", reason="r", at="x", for_s=0.2))
@@ -80,7 +84,7 @@ async def test_a_pause_stops_everybody_and_lets_them_go_on(family):
 @pytest.mark.trio
 async def test_a_run_that_ends_during_a_pause_leaves_nobody_stopped(family):
     collected = Collected()
-    disturber = Disturber(family.pid, RunClock(0.0), collected.send)
+    disturber = Disturber(family.pid, nothing, RunClock(0.0), collected.send)
     members = descendants(family.pid)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(disturber.carry_out, Pause(id="pause", reason="r", at="x", for_s=3600))
@@ -93,7 +97,7 @@ async def test_a_run_that_ends_during_a_pause_leaves_nobody_stopped(family):
 async def test_a_kill_hits_the_named_program_alone(family):
     collected = Collected()
     (cat,), (sleep,) = named(family, b"cat"), named(family, b"sleep")
-    await Disturber(family.pid, RunClock(0.0), collected.send).carry_out(
+    await Disturber(family.pid, nothing, RunClock(0.0), collected.send).carry_out(
         Kill(id="kill", reason="r", at="x", component="cat")
     )
     await until(lambda: cat not in named(family, b"cat"))  # a zombie has no command line any more
@@ -104,7 +108,7 @@ async def test_a_kill_hits_the_named_program_alone(family):
 @pytest.mark.trio
 async def test_nobody_of_that_name_is_a_failed_step(family):
     collected = Collected()
-    await Disturber(family.pid, RunClock(0.0), collected.send).carry_out(
+    await Disturber(family.pid, nothing, RunClock(0.0), collected.send).carry_out(
         Kill(id="kill", reason="r", at="x", component="etcd")
     )
     assert [(step.outcome, step.reason) for step in collected.steps] == [

@@ -29,6 +29,15 @@ def test_the_longest_matching_delay_counts(name, path, seconds):
     assert DELAYS.seconds(name, path) == seconds
 
 
+def test_what_waits_for_a_request_holds_only_once_there_is_one():
+    asked = []
+    delays = Delays((Delay(syscalls=("pread64",), seconds=1, on_request=True),), lambda: bool(asked))
+    assert delays.names() == {"pread64"}
+    assert delays.seconds("pread64", "") == 0.0
+    asked.append("now")
+    assert delays.seconds("pread64", "") == 1.0
+
+
 def test_a_path_is_only_looked_up_where_one_matters():
     assert DELAYS.by_path("openat")
     assert not Delays((Delay(syscalls=("fsync",), seconds=1),)).by_path("fsync")

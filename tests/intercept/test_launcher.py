@@ -31,6 +31,20 @@ def alive(pid):
         return False
 
 
+def wait_until(condition):
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        os.sched_yield()
+
+
+def signal_was_taken(pid):
+    """Whether SIGUSR1 is not pending any more: the launcher's flag is set before it looks at another stop."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    pending = [int(line.split()[1], 16) for line in status.splitlines() if line.startswith(("SigPnd", "ShdPnd"))]
+    return not any(mask >> (signal.SIGUSR1 - 1) & 1 for mask in pending)
+
+
 def wait_until_gone(pid):
     """Processes that the kernel kills need a moment to be gone; a pidfd tells, without asking again and again."""
     try:
@@ -200,6 +214,23 @@ class TestDelays:
         assert outcome.output == "plain\n"
         assert (outcome.report.delayed, outcome.report.delayed_s) == (2, 0.1)
         assert run(world, mechanism, ["true"]).report.delayed == 0
+
+    @pytest.mark.parametrize("mechanism", ["none", "seccomp", "syscall"])
+    def test_a_delay_on_request_holds_from_the_request_on(self, world, mechanism):
+        slow = Delay(syscalls=("read",), path_prefix=str(world.out), seconds=0.05, on_request=True)
+        # The shell waits for the file that is made after the request; dd before it and dd after it read the same.
+        script = f"dd if={world.out}/plain status=none; mkfifo {world.out}/go; : > {world.out}/go; dd if={world.out}/plain status=none"
+        running = start(world, mechanism, ["sh", "-c", script], delays=(slow,))
+        running.next_record(Started)
+        fifo = world.out / "go"
+        wait_until(fifo.exists)
+        running.process.send_signal(signal.SIGUSR1)
+        wait_until(lambda: signal_was_taken(running.process.pid))
+        with fifo.open():
+            pass
+        outcome = running.finish()
+        assert outcome.output == "plain\nplain\n"
+        assert outcome.report.delayed == 2
 
     def test_only_the_calling_thread_is_held(self, world):
         delay = (Delay(syscalls=("openat",), path_prefix=str(world.out), seconds=1.0),)
