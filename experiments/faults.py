@@ -10,7 +10,8 @@ from runner.model.fault import AnyFault, CpuQuota, Kill, MemoryLimit, Pause, Slo
 SLOW_DISK: Final = SlowDisk(
     id="slow-disk",
     calls=("pread64", "pwrite64"),
-    delay_s=0.08,
+    below=("/var/lib",),
+    delay_s=0.12,
     reason="a disk as slow as under the original series, whose SQL statements took 13 to 20 s: SQLite reads and writes with"
     " these two calls, and hardly anything else in k3s does",
 )
@@ -18,13 +19,15 @@ SLOW_DISK: Final = SlowDisk(
 SLOW_READS: Final = SlowDisk(
     id="slow-reads",
     calls=("pread64",),
-    delay_s=0.08,
+    below=("/var/lib",),
+    delay_s=0.12,
     reason="reads wait and writes do not: a cold, remote or contended volume",
 )
 
 STALLED_READS: Final = SlowDisk(
     id="stalled-reads",
     calls=("pread64",),
+    below=("/var/lib",),
     at=r"Running kube-apiserver ",
     delay_s=12,
     reason="storage that stalls when everything starts at once: from the API server's start on each read takes as long as the"
@@ -34,6 +37,7 @@ STALLED_READS: Final = SlowDisk(
 SLOW_SYNC: Final = SlowDisk(
     id="slow-sync",
     calls=("fsync", "fdatasync"),
+    below=("/var/lib",),
     delay_s=0.5,
     reason="a disk that takes its time to say that data is safe",
 )
