@@ -2,6 +2,7 @@
 
 from runner.arena.limits import FaultUnavailableError
 from runner.core.codec import FormatError
+from runner.core.matrix import MatrixError
 from runner.core.prepare import PlanError
 from runner.exit_codes import ExitCode
 from runner.host.store import NoSuchRunError, StoreError
@@ -15,6 +16,7 @@ from runner.workloads import WorkloadError
 
 CODES: dict[type[Exception], ExitCode] = {
     PlanError: ExitCode.USAGE,
+    MatrixError: ExitCode.USAGE,
     UnknownExperimentError: ExitCode.USAGE,
     DeclarationError: ExitCode.USAGE,
     ArenaError: ExitCode.SKIPPED,

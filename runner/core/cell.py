@@ -15,7 +15,8 @@ from typing import Any, Final, Literal
 import attrs
 
 from runner.core.codec import to_plain
-from runner.model.experiment import ArenaKind, Experiment, Mechanism, WorkloadKind
+from runner.model.experiment import ArenaKind, Experiment, Mechanism, Verdict, WorkloadKind
+from runner.model.fault import describe
 from runner.model.result import RunResult
 
 # Raised when the same declaration means something else than before, so that older attempts no longer count.
@@ -35,14 +36,14 @@ class Cell:
     """One experiment under one set of circumstances.
 
     Attributes:
-        experiment: The declaration, which need not be one of the numbered files: a derived one counts by what it says.
+        experiment: The declaration with its faults, which need not be one of the numbered files: a derived one counts by what
+            it says.
         workload: Kind of workload.
         version: The workload's version, as the workload reports it.
         arena: Where it runs.
         runsc: Which build of gVisor; empty outside the gvisor arena.
         platform: gVisor's platform.
         mechanism: How the view is applied; ``none`` for an experiment without one.
-        fault: Name of the declared disturbance; empty for none.
         without: Ids of steps and view parts that are left out.
     """
 
@@ -53,7 +54,6 @@ class Cell:
     runsc: str = ""
     platform: str = ""
     mechanism: Mechanism
-    fault: str = ""
     without: tuple[str, ...] = attrs.field(default=(), converter=_in_one_order)
 
     @cached_property
@@ -75,7 +75,7 @@ class Cell:
             runsc=self.runsc,
             platform=self.platform,
             mechanism=self.mechanism,
-            fault=self.fault,
+            fault="; ".join(describe(fault) for fault in self.experiment.faults),
             without=self.without,
         )
 
@@ -125,7 +125,7 @@ class CellOutcome:
     """
 
     ending: Ending
-    verdict: str
+    verdict: Verdict
     as_expected: bool
     ended_by: str = ""
     detail: str

@@ -11,6 +11,7 @@ from some_results import real
 from runner.core.cell import Attempt, agreement, outcome_of
 from runner.core.codec import FormatError, from_json, to_json
 from runner.model.experiment import Expected, TmpfsMount
+from runner.model.fault import MemoryLimit
 
 
 def test_the_fingerprint_is_the_same_in_another_process() -> None:
@@ -35,7 +36,6 @@ def test_the_fingerprint_is_the_same_in_another_process() -> None:
         {"runsc": "r2"},
         {"platform": "ptrace"},
         {"mechanism": "mount"},
-        {"fault": "slow-disk"},
         {"without": ("scratch",)},
     ],
     ids=lambda words: next(iter(words)),
@@ -51,9 +51,10 @@ def test_each_circumstance_makes_another_cell(words: dict[str, object]) -> None:
         {"steps": (TmpfsMount(id="scratch", target="/elsewhere", reason="somewhere to write"),)},
         {"target": "node-ready"},
         {"deadline_s": 7.0},
+        {"faults": (MemoryLimit(id="small", reason="to see", mib=512),)},
         {"expected": (Expected(verdict="fail", ended_by="deadline"),)},
     ],
-    ids=["no step", "other target of a step", "other milestone", "deadline", "expected"],
+    ids=["no step", "other target of a step", "other milestone", "deadline", "fault", "expected"],
 )
 def test_what_changes_the_run_or_its_verdict_makes_another_cell(words: dict[str, object]) -> None:
     changed = attrs.evolve(cell(), experiment=attrs.evolve(SMALL, **words))  # type: ignore[arg-type]

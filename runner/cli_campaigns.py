@@ -1,0 +1,254 @@
+"""The commands that run many cells: series, matrix and merge.
+
+What this module must not do: decide. It turns words into calls, prints what they return, and exits with the contract's code.
+"""
+
+import datetime as dt
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+
+from runner.cli_results import RESULTS, print_json, stdout
+from runner.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from runner.campaign.drive import Campaign
+    from runner.core.cell import Attempt
+    from runner.core.matrix import Matrix, Placed, Plan
+
+MINUTE_S = 60.0
+FORMATS = click.Choice(["text", "markdown", "json"])
+
+
+def policy_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that say how a campaign goes about its cells."""
+    for option in (
+        click.option("--fresh", is_flag=True, help="Run everything again, also what was finished before."),
+        click.option("--retry", is_flag=True, help="Run again what was not to be had, did not start, or broke."),
+        click.option("--budget", "budget_min", type=float, metavar="MIN", help="Begin nothing that would end later."),
+    ):
+        command = option(command)
+    return command
+
+
+@click.command()
+@click.argument("exps", metavar="[EXP...]", nargs=-1)
+@click.option("--workload", type=click.Choice(["auto", "k3s", "kubernetes", "standin"]), default="auto")
+@click.option("--workload-version", default="", metavar="V", help="That version of the workload; with --workload.")
+@click.option("--arena", type=click.Choice(["auto", "gvisor", "here", "host"]), default="auto")
+@click.option("--runsc", default="", metavar="BUILD", help="A build of gVisor, as for run.")
+@click.option("--repeat", type=click.IntRange(min=1), default=1, show_default=True, help="Run each so many times.")
+@click.option("--format", "form", type=FORMATS, default="text", show_default=True)
+@click.option(
+    "--page", type=click.Path(dir_okay=False, path_type=Path), help="Also write the table into this Markdown file."
+)
+@policy_options
+@RESULTS
+def series(
+    exps: tuple[str, ...],
+    *,
+    repeat: int,
+    form: str,
+    page: Path | None,
+    results: Path,
+    **words: Any,  # noqa: ANN401
+) -> None:
+    """Run all experiments in order, or EXP..., and print the report's comparison table.
+
+    What was finished before is not run again: a series that was interrupted or killed goes on where it was.
+    """
+    from runner.campaign.cells import RealCells  # noqa: PLC0415
+    from runner.campaign.drive import drive  # noqa: PLC0415
+    from runner.campaign.journal import Journal  # noqa: PLC0415
+    from runner.campaign.series import series_cells, series_ground  # noqa: PLC0415
+    from runner.core.series import series_rows  # noqa: PLC0415
+    from runner.registry import all_experiments, find  # noqa: PLC0415
+    from runner.runs import RunOptions  # noqa: PLC0415
+    from runner.series_page import print_series, where_words, write_series  # noqa: PLC0415
+    from runner.show.campaign import CampaignView  # noqa: PLC0415
+
+    known = all_experiments()
+    wanted = [find(exp, known) for exp in exps] or list(known.values())
+    policy = _policy(words, repeat=repeat)
+    options = RunOptions(results=results, **words)
+    view = CampaignView(_stderr())
+    with view.run():
+        ground = series_ground(options, view.preparing)
+    cells = series_cells(wanted, ground)
+    journal = Journal(results)
+    run_cell = RealCells(results=results, view=view.run, ground=ground)
+    campaign = drive(cells, journal, run_cell, policy, tell=view.tell)
+    rows = series_rows(cells, journal.attempts)
+    where = where_words(rows, ground)
+    print_series(rows, where, form, stdout())
+    if page is not None:
+        write_series(page, rows, where, results)
+    _say_left(campaign)
+    sys.exit(_series_code(campaign, [attempt for row in rows for attempt in row.attempts]))
+
+
+@click.group(invoke_without_command=True)
+@click.option(
+    "--declaration",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path("matrix.toml"),
+    show_default=True,
+    help="The axes.",
+)
+@click.pass_context
+def matrix(context: click.Context, *, declaration: Path) -> None:
+    """Run chosen experiments over builds of gVisor and workloads; alone it is `matrix run`."""
+    context.obj = declaration
+    if context.invoked_subcommand is None:
+        context.invoke(matrix_run)
+
+
+@matrix.command("run")
+@click.option("--only", multiple=True, metavar="EXP", help="Only these experiments; more than one may be given.")
+@click.option("--runsc", multiple=True, metavar="BUILD", help="Only these builds of the declaration.")
+@click.option("--workload", multiple=True, metavar="KIND", help="Only these workloads.")
+@click.option("--shard", default="1/1", metavar="I/N", show_default=True, help="Only the I-th of N parts.")
+@policy_options
+@RESULTS
+@click.pass_obj
+def matrix_run(
+    declaration: Path,
+    /,
+    *,
+    only: tuple[str, ...] = (),
+    runsc: tuple[str, ...] = (),
+    workload: tuple[str, ...] = (),
+    shard: str = "1/1",
+    results: Path = Path("results"),
+    **words: Any,  # noqa: ANN401
+) -> None:
+    """Run what is left of the matrix, the most informative cells first."""
+    from runner.campaign.cells import RealCells  # noqa: PLC0415
+    from runner.campaign.drive import drive  # noqa: PLC0415
+    from runner.campaign.journal import Journal  # noqa: PLC0415
+    from runner.show.campaign import CampaignView  # noqa: PLC0415
+
+    declared, plan = _planned(declaration)
+    placed = _selected(plan, only, runsc, workload, shard)
+    cells = [one.cell for one in placed]
+    policy = _policy(words, repeat=declared.repeat, in_doubt=declared.in_doubt, order="informative")
+    view = CampaignView(_stderr())
+    journal = Journal(results)
+    campaign = drive(cells, journal, RealCells(results=results, view=view.run), policy, tell=view.tell)
+    _print_tally(cells, journal, plan)
+    _say_left(campaign)
+    sys.exit(_matrix_code(campaign, [a for cell in cells for a in journal.attempts.get(cell.fingerprint, ())]))
+
+
+@matrix.command("show")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@RESULTS
+@click.pass_obj
+def matrix_show(declaration: Path, /, *, as_json: bool, results: Path) -> None:
+    """List the cells, with what is known of each, and the places without a cell, with the reason; runs nothing."""
+    from runner.campaign.journal import Journal  # noqa: PLC0415
+    from runner.show.matrix import matrix_rows, print_matrix  # noqa: PLC0415
+
+    _, plan = _planned(declaration)
+    rows = matrix_rows(plan, Journal(results).attempts)
+    if as_json:
+        print_json(rows)
+    else:
+        print_matrix(stdout(), rows)
+
+
+def _planned(declaration: Path) -> "tuple[Matrix, Plan]":
+    from runner.campaign.declaration import plan_of, read_matrix  # noqa: PLC0415
+
+    declared = read_matrix(declaration)
+    return declared, plan_of(declared)
+
+
+def _selected(
+    plan: "Plan", only: tuple[str, ...], runsc: tuple[str, ...], workload: tuple[str, ...], shard: str
+) -> "list[Placed]":
+    from runner.core.matrix import shard as part  # noqa: PLC0415
+    from runner.registry import find  # noqa: PLC0415
+
+    number, slash, of = shard.partition("/")
+    if not slash or not number.isdecimal() or not of.isdecimal():
+        raise click.BadParameter(f"{shard!r}: write i/n, e.g. 1/3", param_hint="--shard")
+    names = {find(word).name for word in only}
+    unknown = sorted(set(runsc) - {column.build.name for column in plan.columns})
+    unknown += sorted(set(workload) - {column.workload.kind for column in plan.columns})
+    if unknown:
+        raise click.UsageError(f"not in the declaration: {', '.join(unknown)}")
+    return [
+        one
+        for one in part(plan.placed, int(number), int(of))
+        if (not names or one.cell.experiment.name in names)
+        and (not runsc or one.column.build.name in runsc)
+        and (not workload or one.cell.workload in workload)
+    ]
+
+
+def _policy(words: dict[str, Any], **more: Any) -> Any:  # noqa: ANN401  the policy's own fields
+    from runner.core.agenda import Policy  # noqa: PLC0415
+
+    now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    budget_min = words.pop("budget_min", None)
+    return Policy(
+        anew_since=now if words.pop("fresh", False) else "",
+        retry_since=now if words.pop("retry", False) else "",
+        budget_s=None if budget_min is None else budget_min * MINUTE_S,
+        **more,
+    )
+
+
+def _print_tally(cells: Any, journal: Any, plan: "Plan") -> None:  # noqa: ANN401
+    from runner.core.agenda import tally  # noqa: PLC0415
+
+    counts = tally(cells, journal.attempts)
+    said = ", ".join(f"{number} {what}" for what, number in sorted(counts.items()))
+    click.echo(f"{len(cells)} cells: {said}; {len(plan.impossible)} places without a cell")
+
+
+def _say_left(campaign: "Campaign") -> None:
+    if campaign.left:
+        why = {
+            "budget": "did not fit into the budget",
+            "interrupted": "interrupted",
+            "elsewhere": "another campaign is at them",
+            "complete": "",
+        }[campaign.end]
+        said = f"{len(campaign.left)} cells are left ({why}); the same command goes on with them"
+        click.echo(said, err=True)
+
+
+def _series_code(campaign: "Campaign", attempts: "list[Attempt]") -> ExitCode:
+    if campaign.end == "interrupted":
+        return ExitCode.INTERRUPTED
+    if not attempts:
+        return ExitCode.NOTHING_RUN
+    outcomes = [attempt.outcome for attempt in attempts]
+    if any(outcome.verdict == "error" for outcome in outcomes):
+        return ExitCode.HARNESS
+    if any(outcome.ending == "ran" and not outcome.as_expected for outcome in outcomes):
+        return ExitCode.UNEXPECTED
+    return ExitCode.SKIPPED if all(outcome.ending == "unavailable" for outcome in outcomes) else ExitCode.AS_EXPECTED
+
+
+def _matrix_code(campaign: "Campaign", attempts: "list[Attempt]") -> ExitCode:
+    """A matrix maps: an outcome that is not the declared one, or a version that does not start, is what it looks for."""
+    if campaign.end == "interrupted":
+        return ExitCode.INTERRUPTED
+    if not any(attempt.outcome.milestones for attempt in attempts):
+        return ExitCode.NOTHING_RUN
+    broke = any(a.outcome.ending == "ran" and a.outcome.verdict == "error" for a in attempts)
+    return ExitCode.HARNESS if broke else ExitCode.AS_EXPECTED
+
+
+def _stderr() -> Console:
+    return Console(stderr=True, highlight=False)
+
+
+COMMANDS = (series, matrix)
