@@ -89,6 +89,21 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def series(session: nox.Session) -> None:
+    """Every experiment in order, and the report's comparison table; goes on where it was stopped."""
+    install(session)
+    session.run("python", "-m", "runner", "series", *session.posargs)
+
+
+@nox.session(default=False)
+def matrix(session: nox.Session) -> None:
+    """The cells of matrix.toml that are left, and the status page of all: builds of gVisor against workloads."""
+    install(session)
+    session.run("python", "-m", "runner", "matrix", "run", *session.posargs)
+    session.run("python", "-m", "runner", "matrix", "page")
+
+
+@nox.session(default=False)
 def compare(session: nox.Session) -> None:
     """What changed between runs, and the gate: nox -s compare -- A B, or -- --baseline."""
     install(session)

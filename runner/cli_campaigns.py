@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from runner.core.cell import Attempt
     from runner.core.matrix import Matrix, Placed, Plan
 
-MINUTE_S = 60.0
 FORMATS = click.Choice(["text", "markdown", "json"])
 
 
@@ -29,7 +28,9 @@ def policy_options(command: Callable[..., None]) -> Callable[..., None]:
     for option in (
         click.option("--fresh", is_flag=True, help="Run everything again, also what was finished before."),
         click.option("--retry", is_flag=True, help="Run again what was not to be had, did not start, or broke."),
-        click.option("--budget", "budget_min", type=float, metavar="MIN", help="Begin nothing that would end later."),
+        click.option(
+            "--budget", "budget_s", type=float, metavar="S", help="Begin no run that would end later than this."
+        ),
     ):
         command = option(command)
     return command
@@ -161,6 +162,51 @@ def matrix_show(declaration: Path, /, *, as_json: bool, results: Path) -> None:
         print_matrix(stdout(), rows)
 
 
+@matrix.command("page")
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path("docs/status.md"),
+    show_default=True,
+    help="The Markdown page; the HTML page is made beside it.",
+)
+@click.option(
+    "--results",
+    "directories",
+    multiple=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    default=(Path("results/matrix"), Path("results")),
+    show_default=True,
+    help="Where attempts are; may be given more than once, and the first that has one is linked.",
+)
+@click.pass_obj
+def matrix_page(declaration: Path, /, *, out: Path, directories: tuple[Path, ...]) -> None:
+    """Make the status page from what was run so far: experiment by build, workarounds, what changed and why."""
+    from runner.status_page import write_status  # noqa: PLC0415
+
+    _, plan = _planned(declaration)
+    for path in write_status(plan, directories, out):
+        click.echo(str(path))
+
+
+@click.command()
+@click.argument("sources", metavar="DIR...", nargs=-1, required=True, type=click.Path(file_okay=False, path_type=Path))
+@click.option("--into", default=Path("results"), show_default=True, type=click.Path(file_okay=False, path_type=Path))
+@click.option("--compress", is_flag=True, help="Keep the logs compressed, to be committed.")
+def merge(sources: tuple[Path, ...], *, into: Path, compress: bool) -> None:
+    """Put the attempts of other results directories, with their runs, into one: shards, or another machine's.
+
+    Merging the same again changes nothing. Cells that the sources do not agree on are named, and kept; that ends with 1.
+    """
+    from runner.campaign.merge import merge as merged_into  # noqa: PLC0415
+
+    merged = merged_into(into, sources, compress=compress)
+    click.echo(f"{merged.taken} attempts taken, {merged.known} were there")
+    for conflict in merged.conflicts:
+        click.echo(f"conflict: {conflict}")
+    sys.exit(ExitCode.UNEXPECTED if merged.conflicts else ExitCode.AS_EXPECTED)
+
+
 def _planned(declaration: Path) -> "tuple[Matrix, Plan]":
     from runner.campaign.declaration import plan_of, read_matrix  # noqa: PLC0415
 
@@ -195,11 +241,10 @@ def _policy(words: dict[str, Any], **more: Any) -> Any:  # noqa: ANN401  the pol
     from runner.core.agenda import Policy  # noqa: PLC0415
 
     now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    budget_min = words.pop("budget_min", None)
     return Policy(
         anew_since=now if words.pop("fresh", False) else "",
         retry_since=now if words.pop("retry", False) else "",
-        budget_s=None if budget_min is None else budget_min * MINUTE_S,
+        budget_s=words.pop("budget_s", None),
         **more,
     )
 
@@ -251,4 +296,4 @@ def _stderr() -> Console:
     return Console(stderr=True, highlight=False)
 
 
-COMMANDS = (series, matrix)
+COMMANDS = (series, matrix, merge)

@@ -22,7 +22,6 @@ from runner.host.arena_facts import inside_gvisor, tracing_refused
 from runner.log import log
 from runner.model.experiment import ArenaKind, Experiment, Mechanism
 from runner.model.fault import AnyFault, describe
-from runner.model.plan import RunPlan
 from runner.model.result import ArenaInfo, RunResult, WorkloadInfo
 from runner.supply.cache import Cache
 from runner.supply.gvisors import GVisor, gvisor, gvisor_named, known
@@ -155,7 +154,7 @@ async def run_experiment(
     try:
         return await conduct(
             plan,
-            _inside(plan, ground, began),
+            in_arena(inner_command(plan, began), ground),
             began=began,
             results=options.results,
             workload=WorkloadInfo(
@@ -259,8 +258,8 @@ async def _ground(kind: ArenaKind, workload: Workload, options: RunOptions, prog
     )
 
 
-def _inside(plan: RunPlan, ground: Ground, began: float) -> Inside:
-    command = inner_command(plan, began)
+def in_arena(command: tuple[str, ...], ground: Ground) -> Inside:
+    """How to run a command inside an arena."""
     if ground.kind == "here":
         return Inside(argv=command, env={**os.environ, "PYTHONPATH": str(SOURCE)})
     work = Cache.of_user().root / "sandbox"

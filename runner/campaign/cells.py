@@ -14,6 +14,7 @@ from typing import Protocol
 import attrs
 import trio
 
+from runner.campaign.facts import find_facts
 from runner.campaign.journal import attempt_of
 from runner.conduct import now
 from runner.core.cell import Attempt, Cell, CellOutcome
@@ -97,7 +98,9 @@ class RealCells:
         key = (cell.workload, cell.version, cell.arena, cell.runsc, cell.platform)
         if key not in self._grounds:
             try:
-                self._grounds[key] = trio.run(find_ground, options, view.preparing)
+                ground = trio.run(find_ground, options, view.preparing)
+                find_facts(self.results, cell, ground)
+                self._grounds[key] = ground
             except (SupplyError, WorkloadError, LayerUnavailableError, CacheError) as error:
                 log().warning("cell.unavailable", cell=str(cell.circumstances), reason=str(error))
                 self._grounds[key] = str(error)

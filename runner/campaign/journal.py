@@ -58,10 +58,20 @@ class Journal:
         Raises:
             StoreError: It cannot be written.
         """
-        path = self.directory / file_name(attempt)
+        self.write(self.results, attempt)
+        self._note(attempt)
+
+    @staticmethod
+    def write(results: Path, attempt: Attempt) -> None:
+        """Put one attempt below a results directory, whole or not at all.
+
+        Raises:
+            StoreError: It cannot be written.
+        """
+        path = results / DIRECTORY / file_name(attempt)
         partial = path.with_name(f".{path.name}.{os.getpid()}")
         try:
-            self.directory.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
             with partial.open("w", encoding="utf-8") as file:
                 file.write(to_json(attempt))
                 file.flush()
@@ -72,7 +82,6 @@ class Journal:
             raise StoreError(
                 f"cannot write {path}: {error.strerror}; free some space there or choose --results DIR"
             ) from error
-        self._note(attempt)
 
     @contextmanager
     def claim(self, fingerprint: str) -> Iterator[bool]:

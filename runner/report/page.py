@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from runner.core.blockers import RULES
 from runner.core.milestones import MILESTONES
+from runner.formats.status import INTRODUCTION, SIGNS, TITLE, Section
 from runner.formats.words import furthest, headline, rerun_command, where
 from runner.history import Summary
 from runner.model.result import RunResult
@@ -114,6 +115,17 @@ def index_page(runs: Sequence[Summary], baselines: Sequence[Summary], declared: 
             ladders=[Markup(ladder_svg(ladder, layout)) for layout in (WIDE, NARROW)] if ladder else [],  # noqa: S704  as above
             milestones=MILESTONES,
             most=HISTORY,
+        )
+    )
+
+
+def status_page(found: Sequence[Section], made: str) -> str:
+    """The status page of a matrix: the same sections as in Markdown."""
+    return (
+        _environment()
+        .get_template("status.html.j2")
+        .render(
+            style=_asset("style.css"), title=TITLE, introduction=INTRODUCTION, made=made, sections=found, signs=SIGNS
         )
     )
 

@@ -1,0 +1,61 @@
+"""Facts of the arenas of a matrix, one set a build, found once and kept beside the cells."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from runner.core.cell import Cell
+from runner.log import log
+from runner.runs import Ground, in_arena
+
+DIRECTORY = "facts"
+PROBES_WITHIN_S = 120
+
+
+def facts_of(results: Path) -> dict[str, dict[str, str]]:
+    """Facts by the build's version, of all that were found; a file that is none is passed over."""
+    found = {}
+    for path in sorted((results / DIRECTORY).glob("*.json")):
+        try:
+            document = json.loads(path.read_text(encoding="utf-8"))
+            found[str(document["runsc"])] = {str(name): str(value) for name, value in document["facts"].items()}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            log().warning("facts.unreadable", path=str(path), error=str(error))
+    return found
+
+
+def find_facts(results: Path, cell: Cell, ground: Ground) -> None:
+    """Probe an arena, unless that was done before.
+
+    What cannot be probed is not kept: the cells say by themselves that their sandbox does not start.
+    """
+    path = results / DIRECTORY / f"{cell.runsc.replace('/', '-')}-{cell.platform}.json"
+    if path.exists():
+        return
+    inside = in_arena((sys.executable, "-m", "runner.host.probes"), ground)
+    # Standard input is the arena's lifeline: it has to stay open for as long as this waits.
+    lifeline, held = os.pipe()
+    try:
+        done = subprocess.run(
+            inside.argv,
+            env=inside.env,
+            stdin=lifeline,
+            capture_output=True,
+            text=True,
+            timeout=PROBES_WITHIN_S,
+            check=True,
+            start_new_session=True,
+        )
+        facts = json.loads(done.stdout)
+        text = json.dumps({"runsc": cell.runsc, "platform": cell.platform, "facts": facts}, indent=1)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f".{path.name}.partial")
+        partial.write_text(text + "\n", encoding="utf-8")
+        partial.replace(path)
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
+        log().warning("facts.failed", runsc=cell.runsc, error=str(error))
+    finally:
+        os.close(lifeline)
+        os.close(held)

@@ -1,0 +1,70 @@
+"""The status page of a matrix, from attempts in one or more results directories.
+
+What this module must not do: run anything.
+"""
+
+import datetime as dt
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from runner.campaign.facts import facts_of
+from runner.campaign.journal import Journal
+from runner.core.agenda import tally
+from runner.core.cell import Attempt
+from runner.core.matrix import Plan
+from runner.core.status import status
+from runner.formats.status import sections, status_markdown
+from runner.host.store import RESULT
+from runner.report.page import status_page
+from runner.reporting import write_report
+from runner.runs import tool_version
+
+
+def write_status(plan: Plan, directories: Sequence[Path], out: Path) -> tuple[Path, Path]:
+    """Write the page as Markdown and, beside it, as HTML.
+
+    Args:
+        plan: The matrix.
+        directories: Results directories; an attempt is linked in the first that has it.
+        out: The Markdown page.
+
+    Raises:
+        StoreError: Something cannot be read or written.
+        FormatError: A directory holds something else than attempts.
+    """
+    done: dict[str, list[Attempt]] = {}
+    places: dict[str, Path] = {}
+    facts: dict[str, dict[str, str]] = {}
+    for directory in directories:
+        facts = {**facts_of(directory), **facts}
+        for attempts in Journal(directory).attempts.values():
+            for attempt in attempts:
+                if attempt.id not in places:
+                    places[attempt.id] = directory
+                    done.setdefault(attempt.fingerprint, []).append(attempt)
+    for attempts in done.values():
+        attempts.sort(key=lambda one: one.id)
+
+    def link(attempt: Attempt) -> str:
+        if not attempt.run:
+            return ""
+        return Path(os.path.relpath(places[attempt.id] / attempt.run / RESULT, out.parent)).as_posix()
+
+    found = sections(status(plan, done, facts), link)
+    made = _made(plan, done)
+    return (
+        write_report(out, status_markdown(found, made)),
+        write_report(out.with_suffix(".html"), status_page(found, made)),
+    )
+
+
+def _made(plan: Plan, done: dict[str, list[Attempt]]) -> str:
+    cells = [one.cell for one in plan.placed]
+    ours = [attempt for cell in cells for attempt in done.get(cell.fingerprint, ())]
+    counts = tally(cells, done)
+    said = ", ".join(f"{number} {what}" for what, number in sorted(counts.items()))
+    days = sorted(attempt.finished_at[:10] for attempt in ours)
+    when = f"runs of {days[0]} to {days[-1]}" if days else "no runs yet"
+    today = dt.datetime.now(dt.UTC).date().isoformat()
+    return f"Made {today} by runner {tool_version()} from {when}: {len(cells)} cells, {said}."
