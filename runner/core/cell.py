@@ -64,6 +64,11 @@ class Cell:
         return hashlib.sha256(text.encode()).hexdigest()[:20]
 
     @property
+    def fault(self) -> str:
+        """The experiment's faults in words; empty for none."""
+        return "; ".join(describe(fault) for fault in self.experiment.faults)
+
+    @property
     def circumstances(self) -> "Circumstances":
         """The cell in words, without the declaration."""
         return Circumstances(
@@ -75,7 +80,7 @@ class Cell:
             runsc=self.runsc,
             platform=self.platform,
             mechanism=self.mechanism,
-            fault="; ".join(describe(fault) for fault in self.experiment.faults),
+            fault=self.fault,
             without=self.without,
         )
 

@@ -10,7 +10,6 @@ from runner.campaign.journal import attempt_of, counts
 from runner.conduct import Watcher, now
 from runner.core.cell import Attempt, Cell
 from runner.model.experiment import Experiment
-from runner.model.fault import describe
 from runner.runs import Ground, RunOptions, find_ground, run_experiment
 from runner.search.trials import DIRECTORY
 from runner.supply.supplied import Progress
@@ -44,7 +43,6 @@ class Runner:
             runsc=self.ground.runsc.version if self.ground.runsc else "",
             platform=self.ground.platform,
             mechanism=(chosen.mechanism or declared.mechanism) if declared.view.parts else "none",
-            fault="; ".join(describe(fault) for fault in declared.faults),
         )
 
     def run(self, cell: Cell) -> Attempt | None:
