@@ -83,9 +83,15 @@ def tests(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
-    """Interceptor against untraced, strace and PRoot, as ratios, on this host and in gVisor; prints Markdown."""
+    """Interceptor against untraced, strace and PRoot, as ratios, on this host and in gVisor; prints Markdown.
+
+    ``nox -s bench -- classify`` and ``-- stored`` measure reading logs against grep, and the commands over many stored runs.
+    """
     install(session)
-    session.run("python", "-m", "runner.bench", *session.posargs)
+    module = (
+        f"runner.bench.{session.posargs[0]}" if session.posargs[:1] in (["classify"], ["stored"]) else "runner.bench"
+    )
+    session.run("python", "-m", module, *(session.posargs[1:] if module != "runner.bench" else session.posargs))
 
 
 @nox.session(default=False)
