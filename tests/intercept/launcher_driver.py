@@ -139,6 +139,7 @@ def start(
     delays: tuple[Delay, ...] = (),
     refuse_overlay: bool = False,
     fresh_layer: bool = True,
+    launcher: tuple[str, ...] = (sys.executable, "-m", "runner.intercept"),
 ) -> Running:
     """Start a program under the launcher; ``mount`` gets a private mount namespace with the view in it."""
     if mechanism != "mount" and fresh_layer:
@@ -165,8 +166,9 @@ def start(
         apply_mounts(mount_plan(world.view, facts, str(world.layer)))
 
     process = subprocess.Popen(
-        [sys.executable, "-m", "runner.intercept", "--plan-fd", str(plan_read), "--events-fd", str(events_write)],
+        [*launcher, "--plan-fd", str(plan_read), "--events-fd", str(events_write)],
         cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=subprocess.STDOUT,
