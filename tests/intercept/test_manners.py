@@ -1,5 +1,6 @@
 """What tracers get wrong: signals, threads, new programs, other roots. Each program checks itself."""
 
+import attrs
 import pytest
 from launcher_driver import make_world, run
 
@@ -29,9 +30,9 @@ def test_a_storm_of_signals_and_stops_spoils_no_open(manners, mechanism):
     assert outcome.report.stops["signal"] > 100
 
 
-@TRACING
-def test_threads_are_born_and_die_in_any_order_of_reports(manners, mechanism):
-    assert manners(mechanism, "births", 1000).output == "wrong=0 done=1000\n"
+@pytest.mark.parametrize(("mechanism", "threads"), [("seccomp", 10_000), ("syscall", 1000)])
+def test_threads_are_born_and_die_in_any_order_of_reports(manners, mechanism, threads):
+    assert manners(mechanism, "births", threads).output == f"wrong=0 done={threads}\n"
 
 
 @TRACING
@@ -71,6 +72,40 @@ def test_another_root_is_left_alone(manners, world, mechanism):
     outcome = manners(mechanism, "chroot", root)
     assert outcome.output == "in another root: of the other root\n"
     assert outcome.report.redirects_by_path == {}
+
+
+@TRACING
+def test_another_mount_namespace_in_which_the_tree_is_another_is_left_alone(manners, world, mechanism):
+    other = world.base / "other"
+    (other / "only").mkdir(parents=True)
+    (other / "only/new").write_text("of the other tree\n")
+    outcome = manners(mechanism, "otherworld", other, world.tree)
+    assert outcome.output == "in another mount namespace: of the other tree\n"
+    assert outcome.report.redirects_by_path == {}
+
+
+@TRACING
+def test_nested_pid_namespaces_have_other_numbers_and_the_same_view(manners, mechanism):
+    assert manners(mechanism, "nested", 2).output == "pid 1 plain=1 odd=1\n"
+
+
+@TRACING
+def test_a_containers_profile_that_refuses_a_call_is_obeyed(manners, mechanism):
+    assert manners(mechanism, "profile").output == "openat=-1 EACCES stat=0\n"
+
+
+@TRACING
+def test_a_target_of_two_kilobytes_is_written_whole(build, tmp_path, mechanism):
+    world = make_world(tmp_path / "world")
+    deep = attrs.evolve(world, layer=world.layer / "/".join(["x" * 100] * 20))
+    deep.layer.mkdir(parents=True)
+    try:
+        # Every descriptor closed: the whole path has to go into scratch memory.
+        program = build.c("manners", static=True)
+        outcome = run(deep, mechanism, [program, "closed", str(world.tree / "only/new")])
+    finally:
+        world.remove()
+    assert outcome.output == "plain=1 odd=1 stat=0\n"
 
 
 @TRACING

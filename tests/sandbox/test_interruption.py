@@ -142,3 +142,28 @@ def test_the_same_run_can_be_repeated_and_two_can_go_on_at_once(tmp_path: Path) 
     )
     assert done.returncode == 0
     assert len(json.loads(done.stdout)) == 2
+
+
+@pytest.mark.parametrize("victim", ["-m runner.intercept", "-m runner.standin"])
+def test_kill_9_of_the_tracer_or_of_its_first_tracee_ends_the_run_and_the_result_says_so(
+    tmp_path: Path, victim: str
+) -> None:
+    # In plain Linux's namespaces, where a hand from outside can reach the processes of the inside.
+    before = traces()
+    process = begin(tmp_path, "--arena", "host")
+    read_until(process, "milestone apiserver-serving")
+    members = family(process.pid)
+    (victims := [pid for (pid, _), words in members.items() if victim in words]).sort()
+    os.kill(victims[0], signal.SIGKILL)
+    _, rest = process.communicate(timeout=WITHIN_S)
+    result = result_in(tmp_path)
+    reason = result["ended_by"]["reason"]
+    if "intercept" in victim:
+        assert (process.returncode, result["verdict"], reason) == (2, "error", "harness-error"), rest
+        assert "ended unasked with signal 9; its tracees died with it" in result["ended_by"]["detail"]
+    else:
+        assert (process.returncode, reason) == (1, "exited"), rest
+        assert "signal 9" in result["ended_by"]["detail"]
+    assert result["state"] == "finished"
+    wait_until("every process to be gone", lambda: not alive(members))
+    assert traces() == before

@@ -8,7 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
@@ -270,6 +273,56 @@ static int other_root(const char *directory)
     return 0;
 }
 
+/* otherworld PATH DIR TREE: a mount namespace of our own, in which another directory lies over the tree */
+static int other_mount(const char *directory, const char *tree)
+{
+    if (unshare(CLONE_NEWNS) || mount("none", "/", 0, MS_REC | MS_PRIVATE, 0) || mount(directory, tree, 0, MS_BIND, 0))
+        perror("mount");
+    char text[32] = "";
+    int fd = open(path, O_RDONLY);
+    if (fd >= 0)
+        read(fd, text, 31);
+    printf("in another mount namespace: %s", fd < 0 ? strerror(errno) : text);
+    return 0;
+}
+
+/* nested PATH: two PID namespaces deep, where the tracer's numbers and ours are not the same */
+static int nested(int depth)
+{
+    if (depth == 0) {
+        char text[4200];
+        snprintf(text, sizeof text, "/proc/self/root%s", path);
+        printf("pid %d plain=%d odd=%d\n", getpid(), reads_new(path), reads_new(text));
+        return 0;
+    }
+    if (unshare(CLONE_NEWPID))
+        perror("unshare");
+    pid_t pid = fork();
+    if (pid == 0)
+        exit(nested(depth - 1));
+    int status;
+    waitpid(pid, &status, 0);
+    return WEXITSTATUS(status);
+}
+
+/* profile PATH: a container's profile refuses openat; its filter and the tracer's run both, and the stricter one wins */
+static int profile(void)
+{
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EACCES),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {sizeof code / sizeof *code, code};
+    struct stat st;
+    if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
+        perror("prctl");
+    int fd = openat(AT_FDCWD, path, O_RDONLY), why = errno;
+    printf("openat=%d %s stat=%d\n", fd, strerrorname_np(why), stat(path, &st));
+    return 0;
+}
+
 /* closed PATH: every inherited descriptor is closed */
 static int closed(void)
 {
@@ -334,6 +387,9 @@ int main(int argc, char **argv)
     if (!strcmp(what, "signals")) return signals();
     if (!strcmp(what, "forks")) return forks(n);
     if (!strcmp(what, "chroot")) return other_root(argv[3]);
+    if (!strcmp(what, "otherworld")) return other_mount(argv[3], argv[4]);
+    if (!strcmp(what, "nested")) return nested(n);
+    if (!strcmp(what, "profile")) return profile();
     if (!strcmp(what, "closed")) return closed();
     if (!strcmp(what, "interrupt80")) return interrupt80();
     if (!strcmp(what, "linger")) return linger();
