@@ -173,7 +173,7 @@ def _how_runsc_comes() -> Check:
         id="runsc",
         state="warn",
         found="not there yet; a run downloads it if it can",
-        todo="without access to the release site: set RUNSC_BIN, or install Go 1.26 or newer to have it built",
+        todo="without access to the release site: set RUNSC_BIN, or install Go 1.21 or newer to have it built",
     )
 
 
@@ -203,7 +203,7 @@ def _kubernetes() -> Check:
         id="kubernetes",
         state="warn",
         found="not there, and there is no go command to build it",
-        todo="without k3s: install Go 1.26 or newer to run the real components rather than the stand-in",
+        todo="without k3s: install Go 1.21 or newer to run the real components rather than the stand-in",
     )
 
 
