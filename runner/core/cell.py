@@ -14,12 +14,13 @@ from typing import Any, Final, Literal
 
 import attrs
 
-from runner.core.codec import to_plain
+from runner.core.codec import to_brief
 from runner.model.experiment import ArenaKind, Experiment, Mechanism, Verdict, WorkloadKind
 from runner.model.fault import describe
 from runner.model.result import RunResult
 
-# Raised when the same declaration means something else than before, so that older attempts no longer count.
+# Raised when the same declaration means something else than before, also by another default, so that older attempts no longer
+# count.
 FINGERPRINT_VERSION: Final = 1
 # Words for people; whoever rewords one has not asked another question.
 _PROSE: Final = frozenset({"slug", "question", "parent", "change", "refuted_by", "reason", "claim"})
@@ -59,7 +60,7 @@ class Cell:
     @cached_property
     def fingerprint(self) -> str:
         """Twenty hexadecimal digits, the same on every machine."""
-        document = [FINGERPRINT_VERSION, _bare(to_plain(self))]
+        document = [FINGERPRINT_VERSION, _bare(to_brief(self))]
         text = json.dumps(document, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:20]
 

@@ -30,8 +30,8 @@ _NOT_OF_THE_FORM = (ValueError, KeyError, TypeError, AttributeError, cattrs.Base
 
 
 @cache
-def _converter() -> cattrs.Converter:
-    converter = cattrs.Converter(forbid_extra_keys=True, detailed_validation=True)
+def _converter(*, brief: bool = False) -> cattrs.Converter:
+    converter = cattrs.Converter(forbid_extra_keys=True, detailed_validation=True, omit_if_default=brief)
     for union in (AnyStep, AnyAssertion, AnyFault, AnyEvent):
         configure_tagged_union(union, converter, tag_name="type")
     return converter
@@ -127,6 +127,11 @@ def _reason(error: Exception) -> str:
 def to_plain(record: Any) -> Any:  # noqa: ANN401  any record in, plain JSON values out
     """Any record of the model as plain dicts, lists and values."""
     return _converter().unstructure(record)
+
+
+def to_brief(record: Any) -> Any:  # noqa: ANN401
+    """Like :func:`to_plain`, without what has its default value: a field that is added later changes nothing in it."""
+    return _converter(brief=True).unstructure(record)
 
 
 def to_json(record: object) -> str:

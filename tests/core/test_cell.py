@@ -9,7 +9,7 @@ from some_cells import SMALL, attempt, cell
 from some_results import real
 
 from runner.core.cell import Attempt, agreement, outcome_of
-from runner.core.codec import FormatError, from_json, to_json
+from runner.core.codec import FormatError, from_json, to_brief, to_json
 from runner.model.experiment import Expected, TmpfsMount
 from runner.model.fault import MemoryLimit
 
@@ -65,6 +65,13 @@ def test_another_wording_is_the_same_cell() -> None:
     step = TmpfsMount(id="scratch", target="/scratch", reason="said better")
     reworded = attrs.evolve(SMALL, question="Or does it?", refuted_by="two surprises", steps=(step,))
     assert attrs.evolve(cell(), experiment=reworded).fingerprint == cell().fingerprint
+
+
+def test_a_value_that_is_the_default_anyway_is_the_same_cell() -> None:
+    written_out = attrs.evolve(SMALL, hold_s=0.0, assertions=(), other_goals=())
+    assert attrs.evolve(cell(), experiment=written_out).fingerprint == cell().fingerprint
+    brief = to_brief(cell())
+    assert "hold_s" not in brief["experiment"], "so that a field which experiments get later keeps what was run before"
 
 
 def test_the_order_in_which_steps_are_left_out_is_the_same_cell() -> None:
