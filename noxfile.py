@@ -5,17 +5,22 @@
 
 import ast
 import hashlib
+import os
 import re
+import shutil
+import tarfile
+import tomllib
 from pathlib import Path
 
 import nox
 
-nox.options.sessions = ["lint", "typing", "tests"]
+nox.options.sessions = ["lint", "typing", "formats", "tests"]
 nox.options.reuse_existing_virtualenvs = True
 nox.options.error_on_missing_interpreters = True
 nox.needs_version = ">=2024.4.15"
 
 ROOT = Path(__file__).parent
+ACTIONLINT = "github.com/rhysd/actionlint/cmd/actionlint@v1.7.12"
 EXPERIMENT_FILE = re.compile(r"(exp\d{2,})_[a-z0-9_]+\.py")
 
 
@@ -79,6 +84,30 @@ def tests(session: nox.Session) -> None:
     """Every test, real gVisor runs included; what follows -- goes to pytest."""
     install(session, "tests")
     session.run("pytest", *session.posargs)
+
+
+@nox.session
+def formats(session: nox.Session) -> None:
+    """What CI reads: JUnit XML by the schema that Jenkins uses, workflow files by actionlint (where there is Go)."""
+    install(session, "tests")
+    # Jenkins' junit-10.xsd, as pytest checks its own output with it; pytest's source archive holds it.
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    (wanted,) = (line for line in project["dependency-groups"]["tests"] if line.startswith("pytest=="))
+    archive = Path(session.create_tmp()).resolve()
+    session.run(
+        "pip", "download", "--quiet", "--no-deps", "--no-binary", "pytest", "--dest", str(archive), wanted, silent=True
+    )
+    schema = archive / "junit-10.xsd"
+    with tarfile.open(next(archive.glob(f"{wanted.replace('==', '-')}*.tar.gz"))) as packed:
+        member = next(name for name in packed.getnames() if name.endswith("/junit-10.xsd"))
+        schema.write_bytes(packed.extractfile(member).read())
+    session.run("pytest", "-q", "tests/formats/test_junit.py", env={"JUNIT_XSD": str(schema)})
+    go = shutil.which("go", path=f"{os.environ['PATH']}:/usr/local/go/bin")
+    if go is None:
+        session.warn("no Go here: the workflow files were not looked at")
+        return
+    workflows = [*sorted((ROOT / ".github" / "workflows").glob("*.yml")), ROOT / "docs" / "workflow.yml"]
+    session.run(go, "run", ACTIONLINT, *map(str, workflows), external=True)
 
 
 @nox.session(default=False)

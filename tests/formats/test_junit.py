@@ -1,10 +1,14 @@
 """JUnit XML that CIs read: junitparser takes it, and nothing is in it that Jenkins' schema (junit-10) does not know."""
 
+import os
+from functools import cache
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import attrs
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from junitparser import JUnitXml
 from some_results import any_result, real
 
@@ -28,6 +32,20 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "failure": ({"type", "message"}, set()),
     "system-out": (set(), set()),
 }
+
+
+@pytest.mark.skipif("JUNIT_XSD" not in os.environ, reason="nox -s formats fetches the schema and sets JUNIT_XSD")
+@settings(max_examples=50)
+@given(results=st.lists(any_result(), max_size=3))
+def test_any_results_are_valid_by_jenkins_own_schema(results: list[RunResult]) -> None:
+    jenkins_schema().validate(results_to_junit([*results, K3S, real("exp13-standin")]))
+
+
+@cache
+def jenkins_schema() -> Any:
+    import xmlschema
+
+    return xmlschema.XMLSchema(os.environ["JUNIT_XSD"])
 
 
 def tree(*results: RunResult) -> ET.Element:
