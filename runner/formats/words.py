@@ -9,6 +9,7 @@ from runner.core.compared import Comparison, Row, TimeRow
 from runner.core.gate import Gate
 from runner.core.prepare import WHOLE_VIEW
 from runner.core.statistics import Spread
+from runner.model.fault import words_for
 from runner.model.result import RunResult
 
 # The tmpfs that holds the view's files: the view's own doing, no part that could be left out.
@@ -35,7 +36,8 @@ def where(result: RunResult) -> str:
     arena = result.arena
     place = " ".join(part for part in (arena.kind, arena.runsc_version, arena.platform) if part)
     workload = f"{result.workload.kind} {result.workload.version}".strip()
-    return f"{workload} in {place}, mechanism {result.interception.mechanism}"
+    disturbed = f", disturbed by {arena.fault}" if arena.fault else ""
+    return f"{workload} in {place}, mechanism {result.interception.mechanism}{disturbed}"
 
 
 def furthest(result: RunResult) -> str:
@@ -105,5 +107,6 @@ def rerun_command(result: RunResult) -> str:
     words += ["--mechanism", result.interception.mechanism]
     if result.arena.platform:
         words += ["--platform", result.arena.platform]
+    words += [word for fault in words_for(result.arena.fault) for word in ("--fault", fault)]
     words += [word for name in left_out(result) for word in ("--without", name)]
     return shlex.join(words)

@@ -128,6 +128,8 @@ _SCALE: dict[str, tuple[str, float]] = {
 }
 _WRITTEN_AMOUNT = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>ms|s|%|MiB|GiB)")
 
+_SHOWN_AMOUNT = re.compile(r"(?:^|stopped for )(?P<number>\d+(?:\.\d+)?) (?P<unit>ms|s|%|MiB)\b")
+
 
 def amount_of(fault: AnyFault) -> tuple[float, str] | None:
     """How bad it is, and in what (``s``, ``%`` of one processor, ``MiB``); None for a kind without a number."""
@@ -178,6 +180,14 @@ def written_amount(fault: AnyFault, text: str) -> float:
         forms = ", ".join(name for name, (kind, _) in _SCALE.items() if kind == known[1])
         raise ValueError(f"{text!r} is no amount for fault {fault.id}; write a number and one of {forms}")
     return float(match["number"]) * scale
+
+
+def words_for(described: str) -> tuple[str, ...]:
+    """What ``--fault`` has to be given to get faults again that :func:`describe` described, joined by ``; ``."""
+    return tuple(
+        name + (f"={match['number']}{match['unit']}" if (match := _SHOWN_AMOUNT.search(rest)) else "")
+        for name, _, rest in (one.partition(": ") for one in described.split("; ") if one)
+    )
 
 
 def show_amount(amount: float, unit: str) -> str:

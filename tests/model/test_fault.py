@@ -17,6 +17,7 @@ from runner.model.fault import (
     amount_of,
     describe,
     with_amount,
+    words_for,
     written_amount,
 )
 from runner.registry import faults_named, find
@@ -103,6 +104,13 @@ def test_a_contradictory_fault_is_refused_when_it_is_written(make, message):
 def test_a_written_amount_is_the_amount(amount):
     assert written_amount(SLOW, f"{amount:.6f}s") == pytest.approx(amount)
     assert amount_of(with_amount(SLOW, amount)) == (amount, "s")
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.id)
+def test_the_description_says_how_to_ask_for_the_fault_again(fault):
+    assert faults_named(words_for(describe(fault))) == (fault,)
+    assert words_for("; ".join(describe(one) for one in FAULTS)) == tuple(words_for(describe(one))[0] for one in FAULTS)
+    assert words_for("") == ()
 
 
 def test_a_plan_carries_every_kind_of_fault_through_json():
