@@ -5,6 +5,7 @@ import attrs
 from runner.core.blockers import RULES
 from runner.core.judge import Judge
 from runner.core.ledger import Ledger
+from runner.core.metrics import metrics
 from runner.core.milestones import MILESTONES
 from runner.core.prepare import kind_of
 from runner.core.verdict import differences, fault_felt, hits, judge_assertion, run_verdict
@@ -73,7 +74,7 @@ def outcome(
         expected=plan.expected,
         as_expected=not found,
         differences=found,
-        metrics=_metrics(ledger),
+        metrics=metrics(ledger),
         ended_by=ledger.ended or EndedBy(reason=None, detail="still running" if running else "no end was recorded"),
         environment={**identity.environment, **_usage(ledger), **ledger.facts},
     )
@@ -90,28 +91,6 @@ def _arena(arena: ArenaInfo, ledger: Ledger) -> ArenaInfo:
 def _usage(ledger: Ledger) -> dict[str, str]:
     usage = {"workload_cpu_s": ledger.cpu_s, "workload_peak_rss_mib": ledger.peak_rss_mib}
     return {name: f"{value:.1f}" for name, value in usage.items() if value is not None}
-
-
-def _metrics(ledger: Ledger) -> dict[str, float]:
-    """What was measured besides milestones; what was not measured is not there."""
-    slow, hook, counted = ledger.slow_sql, ledger.hook, ledger.interception
-    found: dict[str, float | None] = {}
-    if slow.count:
-        found |= {"slow_sql": slow.count, "slow_sql_longest_s": slow.longest_s, "slow_sql_total_s": slow.total_s}
-    if counted is not None and counted.delayed:
-        found |= {"delayed_calls": counted.delayed, "delayed_s": counted.delayed_s}
-    start_s = ledger.started_at_s
-    if start_s is not None:
-        moments = {
-            "hook_first_create_s": hook.first_create_at_s,
-            "hook_first_answer_s": hook.answered_at_s,
-            "hook_failed_s": hook.failed_at_s,
-            "admission_caches_filled_s": max(hook.caches_at_s.values(), default=None),
-        }
-        found |= {name: at_s - start_s for name, at_s in moments.items() if at_s is not None}
-    if hook.answer:
-        found |= {"hook_first_answer_code": hook.answer, "admission_caches_missing": len(hook.missing)}
-    return {name: round(value, 3) for name, value in found.items() if value is not None}
 
 
 def _interception(plan: RunPlan, ledger: Ledger) -> Interception:

@@ -9,6 +9,7 @@ from typing import assert_never
 
 from runner.core.blockers import RULES
 from runner.core.ledger import Ledger
+from runner.core.metrics import metrics
 from runner.model.experiment import (
     Absent,
     Alive,
@@ -257,7 +258,10 @@ def _metric(plan: RunPlan, ledger: Ledger, assertion: Metric) -> Judged:
         "workload_s": end_s - ledger.started_at_s,
         "api_requests": float(ledger.api_requests),
         "log_lines": float(ledger.log_lines),
+        **metrics(ledger),
     }
+    if assertion.metric not in values:
+        return "inconclusive", f"{assertion.metric} was not measured"
     value = values[assertion.metric]
     shown = f"{assertion.metric} = {value:.2f}".rstrip("0").rstrip(".")
     if assertion.at_least is not None and value < assertion.at_least:

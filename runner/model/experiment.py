@@ -250,12 +250,20 @@ class Metric(Assertion):
 
     Attributes:
         metric: ``workload_s`` (seconds from the workload's start to its end), ``api_requests`` (requests that the API
-            witness saw answered), ``log_lines``.
+            witness saw answered), ``log_lines``, or one of a result's ``metrics`` (``docs/result.md``).
         at_least: Lower bound, inclusive.
         at_most: Upper bound, inclusive.
     """
 
-    metric: Literal["workload_s", "api_requests", "log_lines"]
+    metric: Literal[
+        "workload_s",
+        "api_requests",
+        "log_lines",
+        "slow_sql",
+        "slow_sql_longest_s",
+        "hook_first_answer_code",
+        "admission_caches_missing",
+    ]
     at_least: float | None = None
     at_most: float | None = None
 

@@ -5,7 +5,9 @@ import pytest
 from script import as_events, fold, log_lines, plan_of
 
 from runner.core.outcome import RunIdentity, outcome
+from runner.core.verdict import judge_assertion
 from runner.model.events import Disturb, InterceptionCounted, LineSeen, StepDone, WitnessSeen, WorkloadStarted
+from runner.model.experiment import Metric
 from runner.model.fault import Kill, MemoryLimit, Pause, SlowDisk
 from runner.model.plan import RunPlan
 from runner.model.result import ArenaInfo, WorkloadInfo
@@ -97,3 +99,12 @@ def test_slow_sql_of_a_real_run_on_a_slow_disk_becomes_metrics():
     assert result.metrics["slow_sql"] == 23
     assert result.metrics["slow_sql_longest_s"] == pytest.approx(31.555, abs=0.001)
     assert result.metrics["hook_failed_s"] > 0
+
+
+def test_a_claim_about_a_metric_that_was_not_measured_is_open():
+    claim = Metric(id="sql", claim="SQL is slow", metric="slow_sql_longest_s", at_least=13)
+    judge, _ = fold(plan_of(), as_events(log_lines("slow-disk")))
+    judged = judge_assertion(plan_of(), judge.ledger, claim)
+    assert (judged.verdict, judged.evidence) == ("pass", "slow_sql_longest_s = 31.55")
+    judge, _ = fold(plan_of(), as_events(log_lines("exp13")))
+    assert judge_assertion(plan_of(), judge.ledger, claim).verdict == "inconclusive"
