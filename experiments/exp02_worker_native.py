@@ -66,7 +66,7 @@ EXPERIMENT = attrs.evolve(
         ),
     ),
     target="node-ready",
-    hold_s=20,
+    hold_s=15,
     expected=(
         Expected(
             verdict="fail",

@@ -22,5 +22,6 @@ EXPERIMENT = attrs.evolve(
     refuted_by="the node does not become, or does not stay, Ready",
     steps=(*parent.EXPERIMENT.steps, parts.CNI_LOOPBACK, parts.cni_conflist({"type": "loopback"})),
     target="node-ready",
+    other_goals=(parts.STANDIN_NODE_READY,),
     expected=(Expected(verdict="pass", ended_by="target-reached", reaches="node-ready"),),
 )

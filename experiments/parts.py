@@ -1,6 +1,7 @@
 """Steps, flags and views that several experiments share; data only."""
 
 import json
+from importlib.resources import files
 from typing import Final
 
 from runner.model.experiment import (
@@ -9,7 +10,10 @@ from runner.model.experiment import (
     CgroupMount,
     CniPlugin,
     Environment,
+    Goal,
+    ImagePreload,
     Link,
+    Manifest,
     MountPropagation,
     Symlink,
     WorkloadFlag,
@@ -22,6 +26,8 @@ from runner.model.view import View, ViewFile, ViewTree
 K3S_ALONE: Final[tuple[WorkloadKind, ...]] = ("k3s", "standin", "replay")
 # What the stand-in does not print or do.
 K3S_REAL: Final[tuple[WorkloadKind, ...]] = ("k3s", "replay")
+# What runs pods.
+RUNS_PODS: Final[tuple[WorkloadKind, ...]] = ("k3s", "kubernetes", "replay")
 
 CGROUP_V1 = CgroupMount(
     id="cgroup-v1",
@@ -47,7 +53,6 @@ DISABLE_AGENT = WorkloadFlag(
     id="disable-agent",
     flags=("--disable-agent",),
     reason="only the control plane runs: no kubelet, kube-proxy or container runtime",
-    workloads=K3S_ALONE,
 )
 
 CNI_PLUGINS_ON_PATH = Environment(
@@ -134,6 +139,29 @@ CNI_LOOPBACK = Symlink(
     reason="containerd runs the loopback plugin for every pod, from /opt/cni/bin",
 )
 
+BUSYBOX = ImagePreload(
+    id="busybox-image",
+    name="docker.io/local/busybox:1",
+    command=("sleep", "2147483647"),
+    reason="what the experiment's pods run; no registry can be reached",
+    workloads=RUNS_PODS,
+)
+
+PAUSE = ImagePreload(
+    id="pause-image",
+    name="docker.io/rancher/mirrored-pause:3.6",
+    command=("sleep", "2147483647"),
+    reason="containerd starts one in every pod to hold its namespaces; k3s names this one, and cannot pull it",
+    workloads=RUNS_PODS,
+)
+
+STANDIN_NODE_READY = Goal(
+    workloads=("standin",),
+    target="node-ready",
+    hold_s=1,
+    reason="the stand-in runs no pods: a ready node is its last rung",
+)
+
 DISABLE_ADDONS = WorkloadFlag(
     id="disable-addons",
     flags=("--disable=coredns,servicelb,traefik,local-storage,metrics-server",),
@@ -195,6 +223,58 @@ def without(steps: tuple[AnyStep, ...], *ids: str) -> tuple[AnyStep, ...]:
     if missing:
         raise ValueError(f"the parent has no step {', '.join(sorted(missing))}")
     return tuple(step for step in steps if step.id not in ids)
+
+
+def cni_plugins(*names: str) -> Symlink:
+    """Some of the distribution's CNI plugins, where containerd looks for them."""
+    return Symlink(
+        id="cni-plugins",
+        links=tuple(Link(path=f"/opt/cni/bin/{name}", target=f"/usr/lib/cni/{name}") for name in names),
+        reason="containerd runs the loopback plugin for every pod, and those that the configuration names, from /opt/cni/bin",
+        workloads=RUNS_PODS,
+    )
+
+
+def pods(*objects: dict[str, object]) -> Manifest:
+    """Objects that are created through the API once the node is registered."""
+    return Manifest(
+        id="pods",
+        objects=tuple(json.dumps({"apiVersion": "v1", **item}) for item in objects),
+        reason="what the assertions ask",
+        workloads=RUNS_PODS,
+    )
+
+
+def pod(name: str, script: str, **spec: object) -> dict[str, object]:
+    """A pod of one busybox container.
+
+    Args:
+        name: Of the pod; also the value of its label ``app``.
+        script: What its shell runs; the container ends with it.
+        spec: More fields of its specification.
+    """
+    container = {
+        "name": name,
+        "image": BUSYBOX.name,
+        "imagePullPolicy": "Never",
+        "command": ["sh", "-c", script],
+        "env": [{"name": "POD_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}],
+    }
+    return {
+        "kind": "Pod",
+        "metadata": {"name": name, "labels": {"app": name}},
+        "spec": {"terminationGracePeriodSeconds": 0, "containers": [container], **spec},
+    }
+
+
+def get(address: str) -> str:
+    """A shell's words that fetch a page. Not wget: Debian's static one crashes, on Linux as well."""
+    return f"printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 2 {address} 80"
+
+
+def shipped(name: str) -> str:
+    """The text of a program that is shipped with the experiments."""
+    return files("experiments").joinpath("files", name).read_text(encoding="utf-8")
 
 
 def cni_conflist(*plugins: dict[str, object]) -> WriteFile:

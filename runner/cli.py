@@ -10,7 +10,7 @@ import click
 import trio
 from rich.console import Console
 
-from runner import cli_campaigns, cli_knowledge, cli_results, cli_search
+from runner import cli_campaigns, cli_knowledge, cli_results, cli_search, cli_up
 from runner.exit_codes import ExitCode, exit_code
 from runner.log import configure_log, log
 
@@ -193,7 +193,13 @@ def doctor(*, as_json: bool) -> None:
     sys.exit(ExitCode.SKIPPED if failed else ExitCode.AS_EXPECTED)
 
 
-_COMMANDS = (*cli_results.COMMANDS, *cli_knowledge.COMMANDS, *cli_campaigns.COMMANDS, *cli_search.COMMANDS)
+_COMMANDS = (
+    *cli_results.COMMANDS,
+    *cli_knowledge.COMMANDS,
+    *cli_campaigns.COMMANDS,
+    *cli_search.COMMANDS,
+    *cli_up.COMMANDS,
+)
 for command in _COMMANDS:
     cli.add_command(command)
 

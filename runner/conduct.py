@@ -10,7 +10,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 import attrs
@@ -39,6 +40,7 @@ from runner.model.plan import RunPlan
 from runner.model.result import ArenaInfo, RunResult, WorkloadInfo
 
 Watcher = Callable[[AnyEvent, Judge], None]
+Beside = Callable[[RunPlan, int], Awaitable[None]]
 
 # Last words of the sandbox that are kept for the error message when it dies without having said anything itself.
 STDERR_KEPT = 4000
@@ -65,6 +67,7 @@ async def conduct(
     arena: ArenaInfo,
     environment: dict[str, str],
     watcher: Watcher,
+    beside: Beside | None = None,
 ) -> tuple[RunResult, Path]:
     """Carry out a plan in an arena.
 
@@ -77,6 +80,7 @@ async def conduct(
         arena: What the result says of the arena.
         environment: Facts of the machine outside.
         watcher: Called with each event after it was judged, to draw progress.
+        beside: A task for the run's time, told the plan and the first process of the arena.
 
     Returns:
         The result and the run's directory.
@@ -94,19 +98,23 @@ async def conduct(
     log().info("run.started", run_id=identity.run_id, experiment=plan.experiment.name, directory=str(directory.path))
     try:
         with limits(plan.faults, identity.run_id) as limited:
-            await _carry_out(run, inside, limited)
+            await _carry_out(run, inside, limited, beside and partial(beside, plan))
     finally:
         directory.close()
     return run.finish(), directory.path
 
 
-async def _carry_out(run: "_Run", inside: Inside, limited: Limited) -> None:
+async def _carry_out(
+    run: "_Run", inside: Inside, limited: Limited, beside: Callable[[int], Awaitable[None]] | None
+) -> None:
     run.note_limits(limited)
     try:
         async with trio.open_nursery() as nursery:
             process = _start(inside, limited)
             log().debug("arena.started", pid=process.pid, command=inside.argv[0])
             nursery.start_soon(_interrupt_on_signal, process, run)
+            if beside is not None:
+                nursery.start_soon(beside, process.pid)
             try:
                 await _follow(process, run, limited)
             finally:

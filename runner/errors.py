@@ -12,11 +12,15 @@ from runner.runs import ArenaError
 from runner.supply.cache import CacheError
 from runner.supply.layer import LayerUnavailableError
 from runner.supply.supplied import SupplyError
+from runner.up.forward import UnreachableError
+from runner.up.recipe import RecipeError
 from runner.workloads import WorkloadError
 
 CODES: dict[type[Exception], ExitCode] = {
     PlanError: ExitCode.USAGE,
     MatrixError: ExitCode.USAGE,
+    RecipeError: ExitCode.USAGE,
+    UnreachableError: ExitCode.SKIPPED,
     UnknownExperimentError: ExitCode.USAGE,
     DeclarationError: ExitCode.USAGE,
     ArenaError: ExitCode.SKIPPED,

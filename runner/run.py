@@ -178,8 +178,8 @@ async def _watch(
             if plan.api_port:
                 kubeconfig = KUBECONFIGS.get(plan.workload)
                 beside.start_soon(ApiWitness(plan.api_port, kubeconfig, clock, send).watch)
-                if (kubectl := kubectl_of(plan, kubeconfig)) is not None:
-                    beside.start_soon(ClusterClient(plan, kubectl, clock, send).watch, registered)
+                if (kubectl := kubectl_of(plan)) is not None and kubeconfig is not None:
+                    beside.start_soon(ClusterClient(plan, kubectl, kubeconfig, clock, send).watch, registered)
             nursery.start_soon(launched)
             nursery.start_soon(containerd)
             async for event in receive_channel:

@@ -16,7 +16,7 @@ from runner.arena.gvisor import sandbox_command
 from runner.arena.host import host_command
 from runner.arena.limits import FaultUnavailableError, unavailable
 from runner.arena.private_root import SOURCE, paths_of_this_program, refused_because
-from runner.conduct import Inside, Watcher, conduct, inner_command
+from runner.conduct import Beside, Inside, Watcher, conduct, inner_command
 from runner.core.prepare import prepare
 from runner.host.arena_facts import inside_gvisor, tracing_refused
 from runner.log import log
@@ -27,6 +27,7 @@ from runner.supply.cache import Cache
 from runner.supply.gvisors import GVisor, gvisor, gvisor_named, known
 from runner.supply.layer import Layer, LayerUnavailableError
 from runner.supply.layer import layer as package_layer
+from runner.supply.programs import with_programs
 from runner.supply.runsc import find_runsc
 from runner.supply.supplied import Progress, Supplied
 from runner.workloads import Workload, choose_workload, standin
@@ -68,6 +69,7 @@ class RunOptions:
     runsc: str = ""
     workload_version: str = ""
     cell: str = ""
+    reachable: bool = False
     results: Path
 
 
@@ -100,6 +102,7 @@ async def run_experiment(
     progress: Progress,
     watcher: Watcher,
     ground: Ground | None = None,
+    beside: Beside | None = None,
 ) -> tuple[RunResult, Path]:
     """Run one experiment once.
 
@@ -110,6 +113,7 @@ async def run_experiment(
         progress: Told about preparations.
         watcher: Told about each event.
         ground: What :func:`find_ground` found for the same options; None looks for it now.
+        beside: As for :func:`runner.conduct.conduct`.
 
     Returns:
         The result and its directory.
@@ -140,6 +144,7 @@ async def run_experiment(
     if ground is None:
         ground = await find_ground(options, progress)
     workload = ground.workload
+    experiment, programs = await with_programs(experiment, workload.kind, progress)
     plan = prepare(
         experiment,
         workload=workload.kind,
@@ -154,7 +159,7 @@ async def run_experiment(
     try:
         return await conduct(
             plan,
-            in_arena(inner_command(plan, began), ground),
+            in_arena(inner_command(plan, began), ground, programs, reachable=options.reachable),
             began=began,
             results=options.results,
             workload=WorkloadInfo(
@@ -172,6 +177,7 @@ async def run_experiment(
             ),
             environment={**_environment(ground), **workload.facts, **({"cell": options.cell} if options.cell else {})},
             watcher=watcher,
+            beside=beside,
         )
     finally:
         if kind == "host":
@@ -194,7 +200,7 @@ async def find_ground(options: RunOptions, progress: Progress) -> Ground:
     try:
         ground = await _ground(kind, workload, options, progress)
     except LayerUnavailableError as error:
-        if options.workload != "auto" or not workload.commands:
+        if options.workload != "auto" or workload.kind == "k3s":
             raise
         workload = standin(f"{workload.kind} {workload.version} is there, but not what it needs: {error}")
         ground = await _ground(kind, workload, options, progress)
@@ -258,14 +264,23 @@ async def _ground(kind: ArenaKind, workload: Workload, options: RunOptions, prog
     )
 
 
-def in_arena(command: tuple[str, ...], ground: Ground) -> Inside:
-    """How to run a command inside an arena."""
+def in_arena(
+    command: tuple[str, ...], ground: Ground, programs: tuple[Path, ...] = (), *, reachable: bool = False
+) -> Inside:
+    """How to run a command inside an arena.
+
+    Args:
+        command: The command.
+        ground: The arena, with what it was made of.
+        programs: More files that it must show.
+        reachable: As for :func:`runner.arena.gvisor.sandbox_command`.
+    """
     if ground.kind == "here":
         return Inside(argv=command, env={**os.environ, "PYTHONPATH": str(SOURCE)})
-    work = Cache.of_user().root / "sandbox"
+    work = sandbox_directory()
     work.mkdir(parents=True, exist_ok=True)
     layer = ground.layer.path if ground.layer else None
-    shown = (*paths_of_this_program(), *ground.workload.needs)
+    shown = (*paths_of_this_program(), *ground.workload.needs, *programs)
     if ground.runsc is None:
         sandbox = host_command(layer=layer, work=work, inside=command, shown=shown)
     else:
@@ -277,8 +292,14 @@ def in_arena(command: tuple[str, ...], ground: Ground) -> Inside:
             work=work,
             inside=command,
             shown=shown,
+            reachable=reachable,
         )
     return Inside(argv=sandbox.argv, env=dict(sandbox.env))
+
+
+def sandbox_directory() -> Path:
+    """Where a sandbox of ours has its root, in a mount namespace of its own: for everyone else the directory stays empty."""
+    return Cache.of_user().root / "sandbox"
 
 
 def _environment(ground: Ground) -> dict[str, str]:

@@ -9,7 +9,7 @@ import attrs
 from runner.model.experiment import WorkloadKind
 from runner.supply.k3s import find_k3s
 from runner.supply.kubernetes import Kubernetes, find_kubernetes
-from runner.supply.needs import CONTAINERD, Need
+from runner.supply.needs import CONTAINERD, IMAGES, SHIM, Need
 from runner.supply.supplied import Absent, Progress, Supplied, listing
 
 STANDIN_VERSION = "v0"
@@ -80,6 +80,7 @@ async def choose_workload(wanted: str, progress: Progress, version: str = "") ->
             sha256=found.sha256,
             reason=f"first choice, and found: {found.origin}",
             needs=(found.path, found.path.resolve()),
+            commands=(*SHIM, *IMAGES),
         )
     if wanted == "k3s":
         raise WorkloadError(
@@ -118,7 +119,7 @@ def _kubernetes(built: Kubernetes, reason: str) -> Workload:
         sha256=components.sha256,
         reason=reason,
         needs=(components.path, datastore.path),
-        commands=CONTAINERD,
+        commands=(*CONTAINERD, *IMAGES),
         facts={
             "datastore": f"{datastore.path.name} {datastore.version}",
             "datastore_sha256": datastore.sha256,

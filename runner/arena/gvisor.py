@@ -32,6 +32,7 @@ def sandbox_command(
     inside: tuple[str, ...],
     shown: tuple[Path, ...],
     network: str = "",
+    reachable: bool = False,
     tmpfs_mib: int = 8192,
 ) -> SandboxCommand:
     """Compose the command; starts nothing.
@@ -45,6 +46,8 @@ def sandbox_command(
         shown: Paths that must be seen inside; those on another filesystem than the root are bound read-only.
         network: ``host`` lets the sandbox use the run's own network namespace without a stack of its own, for a runsc whose
             stack cannot be set up on this kernel (2022); there are no raw sockets then. Empty: gVisor's stack.
+        reachable: Give the far end of the sandbox's link the gateway's address, so that a socket of the starter's network
+            namespace gets in. Nothing gets out by it: that namespace leads nowhere.
         tmpfs_mib: Most that a run may write, in MiB of memory.
     """
     chosen = ((f"--platform={platform}",) if platform else ()) + ((f"--network={network}",) if network else ())
@@ -64,6 +67,7 @@ def sandbox_command(
         ),
         env={
             **settings(tmpfs_mib),
+            "REACHABLE": "yes" if reachable else "",
             "BUNDLE": json.dumps(_bundle(work / "root", inside, on_other_filesystems(shown))),
         },
     )

@@ -22,10 +22,16 @@ touch "$work/net"
 unshare --net="$work/net" true
 ip() { nsenter --net="$work/net" chroot "$work/root" ip "$@"; }
 ip link set lo up
-# A pair of which one end has the address and the other end nothing: k3s wants an address and a default route, and no
-# packet of a run may ever leave it.
-ip link add eth0 type veth peer name far
+# A pair of which one end has the address; the other stays outside the sandbox, in a namespace that leads nowhere: k3s wants
+# an address and a default route, and no packet of a run may ever leave it.
+outside() { chroot "$work/root" ip "$@"; }
+touch "$work/root/run/net"
+mount --bind "$work/net" "$work/root/run/net"
+outside link add far type veth peer name eth0 netns /run/net
+umount "$work/root/run/net"
+rm "$work/root/run/net"
+outside link set far up
+[ -z "${REACHABLE:-}" ] || outside addr add "$GATEWAY/24" dev far
 ip addr add "$ADDRESS/24" dev eth0
-ip link set far up
 ip link set eth0 up
 ip route add default via "$GATEWAY" dev eth0

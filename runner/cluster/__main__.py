@@ -50,7 +50,9 @@ async def _run(settings: Settings) -> int:
     for directory in (settings.pki, settings.run, settings.datastore_directory):
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     (settings.configuration / "containerd.toml").write_text(containerd_config(settings))
-    supervisor = Supervisor(components(settings), settings.datastore_directory, say)
+    supervisor = Supervisor(
+        components(settings), settings.datastore_directory, say, settings.images if settings.agent else None
+    )
     pki_ready, stop = trio.Event(), trio.Event()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_stop_on_signal, stop)

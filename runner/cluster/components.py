@@ -18,6 +18,8 @@ CIPHERS = (
 ETCD_CLIENTS = "http://127.0.0.1:2379"
 ETCD_PEERS = "http://127.0.0.1:2380"
 LOOPBACK = "127.0.0.1"
+# k3s's: an experiment that preloads it means both workloads.
+SANDBOX_IMAGE = "docker.io/rancher/mirrored-pause:3.6"
 
 
 @attrs.frozen(kw_only=True)
@@ -48,24 +50,21 @@ class Component:
 
 def components(settings: Settings) -> tuple[Component, ...]:
     """Every component; whoever waits for another stands after it."""
-    return (
-        _datastore(settings),
-        _containerd(settings),
-        _apiserver(settings),
-        _controller_manager(settings),
-        _scheduler(settings),
-        _kubelet(settings),
-        _kube_proxy(settings),
-    )
+    control_plane = (_datastore(settings), _apiserver(settings), _controller_manager(settings), _scheduler(settings))
+    if not settings.agent:
+        return control_plane
+    return (control_plane[0], _containerd(settings), *control_plane[1:], _kubelet(settings), _kube_proxy(settings))
 
 
 def containerd_config(settings: Settings) -> str:
     """The configuration file of containerd; what it does not name is as the distribution has it."""
     return f"""version = 2
+[plugins."io.containerd.grpc.v1.cri"]
+  sandbox_image = "{SANDBOX_IMAGE}"
 [plugins."io.containerd.grpc.v1.cri".containerd]
   snapshotter = "{settings.snapshotter}"
 [plugins."io.containerd.grpc.v1.cri".cni]
-  bin_dir = "/usr/lib/cni"
+  bin_dir = "/opt/cni/bin"
   conf_dir = "/etc/cni/net.d"
 """
 

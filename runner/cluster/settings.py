@@ -35,6 +35,8 @@ class Settings:
         configuration: Directory of certificates and kubeconfigs, as kubeadm lays it out.
         datastore_directory: Where the datastore keeps its files: on the root filesystem, whatever that is.
         run: Directory of sockets.
+        agent: Whether there is a node: containerd, the kubelet and kube-proxy.
+        images: Archives in it are imported when containerd answers: the directory that k3s imports from.
     """
 
     programs: Path
@@ -48,6 +50,8 @@ class Settings:
     configuration: Path = Path("/etc/kubernetes")
     datastore_directory: Path = Path("/var/lib/kubernetes-datastore")
     run: Path = Path("/run/kubernetes")
+    agent: bool = True
+    images: Path = Path("/var/lib/rancher/k3s/agent/images")
 
     @property
     def pki(self) -> Path:
@@ -80,12 +84,15 @@ def parse(argv: list[str], *, node: str, address: str) -> Settings:
     parser.add_argument("--snapshotter", default="overlayfs", help="containerd's; default: %(default)s, as k3s's")
     parser.add_argument("--kubelet-arg", action="append", default=[], metavar="FLAG", help="a flag of the kubelet")
     parser.add_argument("--kube-proxy-arg", action="append", default=[], metavar="FLAG", help="a flag of kube-proxy")
+    parser.add_argument("--node-ip", default=address, help="IPv4 address of the node; default: %(default)s")
+    parser.add_argument("--disable-agent", action="store_true", help="only the control plane, as k3s's flag means it")
     given = parser.parse_args(argv)
     return Settings(
         programs=given.programs,
         datastore_program=given.datastore_program,
         node=node,
-        address=address,
+        address=given.node_ip,
+        agent=not given.disable_agent,
         datastore=given.datastore,
         snapshotter=given.snapshotter,
         kubelet_args=tuple(_dashed(flag) for flag in given.kubelet_arg),

@@ -55,12 +55,16 @@ class Supervisor:
         components: Whoever waits for another stands after it.
         directory: Working directory of all.
         say: Takes one line of the common output.
+        images: Directory of image archives for containerd; None for none.
     """
 
-    def __init__(self, components: tuple[Component, ...], directory: Path, say: Say) -> None:
+    def __init__(
+        self, components: tuple[Component, ...], directory: Path, say: Say, images: Path | None = None
+    ) -> None:
         self._components = components
         self._directory = directory
         self._say = say
+        self._images = images
         self._answered = {component.name: trio.Event() for component in components}
         self._processes: list[subprocess.Popen[bytes]] = []
         self._ended: Ended | None = None
@@ -78,6 +82,7 @@ class Supervisor:
         _prctl(PR_SET_CHILD_SUBREAPER, 1)
         try:
             async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._import_images)
                 for component in self._components:
                     nursery.start_soon(self._component, component, pki_ready, nursery.cancel_scope)
                 await stop.wait()
@@ -130,6 +135,23 @@ class Supervisor:
         if component.answer is not None:
             await until_it_answers(component.answer)
             self._answered[component.name].set()
+
+    async def _import_images(self) -> None:
+        """Give containerd the archives that lie ready, as k3s does at its start; one that it refuses is said and left."""
+        if self._images is None:
+            return
+        await self._answered["containerd"].wait()
+        for archive in sorted(self._images.glob("*.tar")):
+            done = await trio.run_process(
+                ["ctr", "--namespace=k8s.io", "images", "import", str(archive)],
+                capture_stdout=True,
+                stderr=subprocess.STDOUT,
+                check=False,
+            )
+            said = done.stdout.decode(errors="replace").strip().replace("\n", "; ")
+            self._say(
+                f"Imported {archive.name}: {said}" if done.returncode == 0 else f"Cannot import {archive.name}: {said}"
+            )
 
     async def _pass_on(self, name: str, process: "subprocess.Popen[bytes]", spoken: trio.Event) -> None:
         if process.stdout is None:

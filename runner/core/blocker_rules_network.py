@@ -55,8 +55,9 @@ NETWORK_RULES: Final = (
         symptom="'Sync failed', again every 30 s: services have no addresses that work.",
         cause="A rule uses a match that gVisor lacks (iptables-match-unsupported); one missing match ends the whole "
         "pass.",
-        workaround="None yet. Pods on the host's network reach the API server without services.",
-        advice="no workaround yet: services do not work",
+        workaround="Rules without the matches that gVisor lacks (experiment 67). Pods on the host's network reach the API "
+        "server without services.",
+        advice="services do not work; put iptables-plain of experiment 67 in iptables' place",
         links=(f"{_GVISOR}/pull/14600", f"{_GVISOR}/pull/14603", f"{_GVISOR}/issues/14637"),
         seen_in=("exp13", "flannel-none", "mount-only", "original-interceptor", "pod-bridge-network", "pod-running"),
     ),
@@ -70,9 +71,10 @@ NETWORK_RULES: Final = (
         pattern=r"\bExtension \w+ (?:revision \d+ )?(?:is )?not supported, missing kernel module\?"
         r"|Couldn't load match `",
         symptom="Rules of the kubelet (KUBE-FIREWALL) and of kube-proxy are refused.",
-        cause="gVisor lacks the matches conntrack and comment (and ip6tables' conntrack).",
-        workaround="None yet.",
-        advice="no workaround yet",
+        cause="gVisor's netfilter has the matches tcp, udp, mark, multiport and owner, and neither MARK nor MASQUERADE; it "
+        "lacks comment, conntrack, addrtype, statistic and recent.",
+        workaround="Rules without those matches (experiment 67: experiments/files/iptables-plain.sh).",
+        advice="put iptables-plain of experiment 67 in iptables' place",
         links=(f"{_GVISOR}/pull/14603", f"{_GVISOR}/issues/8114", f"{_GVISOR}/issues/12685"),
         seen_in=("exp13", "pod-running"),
     ),
@@ -179,8 +181,9 @@ NETWORK_RULES: Final = (
         symptom="FailedCreatePodSandBox, again every 14 s: pods with a network of their own stay in ContainerCreating.",
         cause="The bridge plugin always sets the ports' hairpin flag (1.1.1 and 1.9.1 alike); gVisor refuses it. "
         "Bridge and veth themselves work.",
-        workaround="hostNetwork pods, or a plugin of one's own that leaves the flag alone.",
-        advice="run pods with hostNetwork",
+        workaround="A plugin that leaves the flag alone (experiment 63: experiments/files/routed-veth.sh), or hostNetwork "
+        "pods.",
+        advice="use the plugin routed-veth of experiment 63, or hostNetwork",
         links=(f"{_GVISOR}/issues/14637",),
         seen_in=("pod-bridge-network",),
     ),
@@ -237,9 +240,11 @@ NETWORK_RULES: Final = (
         keys=("route",),
         pattern=r"failed to add route \{.*\}: operation not supported",
         symptom="Pods stay in ContainerCreating.",
-        cause="gVisor refuses one of the routes that the ptp plugin adds in the pod's namespace.",
-        workaround="hostNetwork pods.",
-        advice="run pods with hostNetwork",
+        cause="The routes that the ptp plugin adds in the pod's namespace name a source address (RTA_PREFSRC); gVisor "
+        "refuses a route with an attribute that it does not know. Without the source it takes the same routes.",
+        workaround="The same design without source addresses (experiment 63: experiments/files/routed-veth.sh), or "
+        "hostNetwork pods.",
+        advice="use the plugin routed-veth of experiment 63, or hostNetwork",
         seen_in=(FIELD_NOTES, ORIGINAL),
     ),
     BlockerRule(

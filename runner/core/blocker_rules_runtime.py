@@ -108,10 +108,12 @@ RUNTIME_RULES: Final = (
         fatal=True,
         severity="critical",
         lies_before="pod-running",
-        keys=("ip_unprivileged_port_start",),
-        pattern=r"open sysctl net\.ipv4\.ip_unprivileged_port_start: no such file",
+        keys=("ip_unprivileged_port_start", "ping_group_range"),
+        pattern=r"open sysctl net\.ipv4\.ip_unprivileged_port_start: no such file"
+        r"|open /proc/sys/net/ipv4/(?:ip_unprivileged_port_start|ping_group_range): operation not permitted",
         symptom="Pods stay in ContainerCreating.",
-        cause="containerd's defaults ask runc to set it in every pod; gVisor has no such file.",
+        cause="containerd asks runc to set it in every pod that has a network of its own: k3s turns that on where the kernel "
+        "calls itself 4.11 or newer, as gVisor's does since 2026. gVisor has no such file.",
         workaround="enable_unprivileged_ports = false and enable_unprivileged_icmp = false, both.",
         advice="set both enable_unprivileged_* options of containerd to false",
         seen_in=(ORIGINAL,),
@@ -179,6 +181,21 @@ RUNTIME_RULES: Final = (
         "unpack_config for native.",
         advice="preload images into containerd's namespace k8s.io",
         seen_in=(ORIGINAL,),
+    ),
+    BlockerRule(
+        id="shim-not-installed",
+        component="containerd",
+        fatal=True,
+        severity="critical",
+        lies_before="pod-running",
+        keys=("binary",),
+        pattern=r'failed to resolve runtime path: runtime \\*"[\w.]+\\*" binary not installed',
+        symptom="Pods stay in ContainerCreating.",
+        cause="containerd starts each container through containerd-shim-runc-v2. A k3s release has it in its bundle, a lone "
+        "k3s binary has not. Nothing to do with gVisor.",
+        workaround="The distribution's containerd package has one that a newer containerd takes.",
+        advice="put containerd-shim-runc-v2 on PATH",
+        seen_in=("experiment 60 on a lone k3s v1.34.1+k3s1, quoted",),
     ),
     BlockerRule(
         id="shim-version-3",

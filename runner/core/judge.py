@@ -33,7 +33,7 @@ from runner.model.events import (
     WorkloadExited,
     WorkloadStarted,
 )
-from runner.model.experiment import EndReason, Milestone, Present, Supervise, WorkloadFlag
+from runner.model.experiment import EndReason, Milestone, PodAnswers, Present, Supervise, WorkloadFlag
 from runner.model.fault import Kill, Pause, SlowDisk
 from runner.model.plan import RunPlan
 from runner.model.result import EndedBy
@@ -54,6 +54,11 @@ class Judge:
             assertion.id: re.compile(assertion.pattern)
             for assertion in plan.experiment.assertions
             if isinstance(assertion, Present)
+        }
+        self._asked = {
+            assertion.id
+            for assertion in plan.experiment.assertions
+            if isinstance(assertion, PodAnswers) and plan.workload in assertion.workloads
         }
         self._flags = {
             step.id: [flag.removeprefix("--kubelet-arg=").removeprefix("--kube-proxy-arg=") for flag in step.flags]
@@ -94,10 +99,8 @@ class Judge:
                 )
             case WitnessSeen():
                 return self._witness(event)
-            case PodAnswered(assertion=assertion):
-                known = ledger.answers.get(assertion)
-                if known is None or not known.matched:
-                    ledger.answers[assertion] = event
+            case PodAnswered():
+                return self._answered(event)
             case WorkloadExited():
                 return self._exited(event)
             case HoldPassed():
@@ -187,6 +190,19 @@ class Judge:
         return self._reach(
             event.milestone, Sighting(at_s=event.at_s, source=event.witness, line_no=0, text=event.witness)
         )
+
+    def _answered(self, event: PodAnswered) -> tuple[AnyCommand, ...]:
+        answers = self.ledger.answers
+        known = answers.get(event.assertion)
+        if known is None or not known.matched:
+            answers[event.assertion] = event
+        target = self._plan.goal.target
+        if target not in self.ledger.milestones or not all(
+            name in answers and answers[name].matched for name in self._asked
+        ):
+            return ()
+        # What the hold was for has been seen; only answers that do not come need all of it.
+        return self._stop(event.at_s, "target-reached", f"{target} reached, and every pod answered")
 
     def _exited(self, event: WorkloadExited) -> tuple[AnyCommand, ...]:
         how = f"killed by signal {event.signal}" if event.signal is not None else f"exit code {event.code}"

@@ -3,7 +3,8 @@
 A pod that the kubelet reports as started is not yet one that can be used: logs and exec go through the API server, its
 tunnel to the kubelet, the container runtime and the container's own namespaces. So kubectl itself is the witness, the one
 that k3s is. Nothing is asked before the node is registered: until then a process every second would only cost the
-start-up time. An answer that does not come is no error; it is asked for again until the run ends.
+start-up time. An answer that does not come is no error; it is asked for again until the run ends, and what kubectl said
+instead is kept in a log of its own.
 """
 
 import re
@@ -15,6 +16,7 @@ import trio
 
 from runner.core.prepare import kind_of
 from runner.host.clock import RunClock
+from runner.host.watch import LineNumberer
 from runner.model.events import AnyEvent, PodAnswered, StepDone, WitnessSeen
 from runner.model.experiment import Manifest, PodAnswers
 from runner.model.plan import RunPlan
@@ -38,17 +40,21 @@ class ClusterClient:
 
     Args:
         plan: Its manifests and its claims about pods.
-        kubectl: How kubectl is called, kubeconfig included.
+        kubectl: The program that is kubectl when it is called so.
+        kubeconfig: The admin's.
         clock: The run's clock.
         send: Where events go.
     """
 
-    def __init__(self, plan: RunPlan, kubectl: tuple[str, ...], clock: RunClock, send: Send) -> None:
+    def __init__(self, plan: RunPlan, kubectl: str, kubeconfig: Path, clock: RunClock, send: Send) -> None:
         self._manifests = [step for step in plan.steps if isinstance(step, Manifest)]
         self._asked = [
             claim for claim in plan.assertions if isinstance(claim, PodAnswers) and plan.workload in claim.workloads
         ]
         self._kubectl = kubectl
+        self._options = (f"--kubeconfig={kubeconfig}", "--request-timeout=10s")
+        self._log = LineNumberer("kubectl", clock, send)
+        self._complaints: set[str] = set()
         self._clock = clock
         self._send = send
         self._running: set[str] = set()
@@ -116,10 +122,19 @@ class ClusterClient:
 
     async def _call(self, *words: str, stdin: str = "") -> tuple[int, str]:
         """One call of kubectl: exit code and what it said on both streams; -1 when it did not end in time."""
+        code, said = await self._run(words, stdin)
+        complaint = f"kubectl {' '.join(words)}: {said}"
+        if code != 0 and complaint not in self._complaints:
+            self._complaints.add(complaint)
+            await self._log.feed(f"{complaint}\n".encode())
+        return code, said
+
+    async def _run(self, words: tuple[str, ...], stdin: str) -> tuple[int, str]:
         with trio.move_on_after(ANSWER_WITHIN_S):
             try:
                 done = await trio.run_process(
-                    [*self._kubectl, *words],
+                    ["kubectl", *self._options, *words],
+                    executable=self._kubectl,
                     stdin=stdin.encode(),
                     capture_stdout=True,
                     stderr=subprocess.STDOUT,
@@ -131,8 +146,14 @@ class ClusterClient:
         return -1, f"no answer within {ANSWER_WITHIN_S:g} s"
 
 
-def kubectl_of(plan: RunPlan, kubeconfig: Path | None) -> tuple[str, ...] | None:
-    """The command that is kubectl for a plan's workload; None where there is none."""
-    if plan.workload == "k3s" and kubeconfig is not None:
-        return (plan.argv[0], "kubectl", f"--kubeconfig={kubeconfig}", "--request-timeout=10s")
+def kubectl_of(plan: RunPlan) -> str | None:
+    """The program that is a workload's own kubectl; None where it has none.
+
+    It must be called by that name: a lone k3s takes ``k3s kubectl get`` for ``kubectl kubectl get``.
+    """
+    if plan.workload == "k3s":
+        return plan.argv[0]
+    if plan.workload == "kubernetes":
+        programs = next(word.partition("=")[2] for word in plan.argv if word.startswith("--programs="))
+        return f"{programs}/kubectl"
     return None

@@ -4,9 +4,11 @@ Undoing runs in reverse order, and every undo runs even if another failed: a hal
 from being restored. Each application looks at the thing it changed afterwards, so that "applied" is an observation.
 """
 
+import errno
 import os
 import shutil
 import stat
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import assert_never
@@ -25,6 +27,7 @@ from runner.model.experiment import (
     ImagePreload,
     Manifest,
     MountPropagation,
+    NetworkDevice,
     Supervise,
     Symlink,
     TmpfsMount,
@@ -52,7 +55,7 @@ class Steps:
     """Applied steps with their undos, last one first."""
 
     def __init__(self) -> None:
-        self._undos: list[tuple[str, Callable[[], None]]] = []
+        self._undos: list[tuple[str, Callable[[], object]]] = []
 
     def apply(self, step: AnyStep) -> Applied:
         """Apply one step.
@@ -85,6 +88,9 @@ class Steps:
             case MountPropagation(target=target, propagation=propagation):
                 mounts.mount("none", target, flags=mounts.MS_REC | PROPAGATION[propagation])
                 return Applied(outcome="applied", verified=f"{target} is {propagation}")
+            case NetworkDevice(name=name, address=address, routes=routes):
+                self._device(step.id, name, address, routes)
+                return Applied(outcome="applied", verified=_ip("-brief", "address", "show", "dev", name))
             case Environment(name=name, value=value):
                 return Applied(outcome="applied", verified=f"{name} has {value}")
             case Supervise(restarts=restarts):
@@ -92,8 +98,8 @@ class Steps:
                 return Applied(outcome="applied", verified=f"started again at most {restarts} times")
             case WorkloadFlag(flags=flags):
                 return Applied(outcome="applied", verified=" ".join(flags))
-            case ImagePreload(name=name, command=command, directory=directory):
-                archive = busybox_archive(name, command)
+            case ImagePreload(name=name, command=command, program=program, directory=directory):
+                archive = busybox_archive(name, command, program)
                 file = Path(directory) / (name.replace("/", "_").replace(":", "_") + ".tar")
                 self._write(step.id, file, archive, 0o644)
                 return Applied(outcome="applied", verified=f"{file} has {len(archive)} bytes")
@@ -119,14 +125,14 @@ class Steps:
                 failed.append(str(error))
         return [(name, "; ".join(failed)) for name, failed in errors.items()]
 
-    def _remember(self, name: str, undo: Callable[[], None]) -> None:
+    def _remember(self, name: str, undo: Callable[[], object]) -> None:
         self._undos.append((name, undo))
 
     def _make_directory(self, name: str, path: Path) -> None:
         missing = [parent for parent in (path, *path.parents) if not parent.exists()]
         for directory in reversed(missing):
             directory.mkdir()
-            self._remember(name, directory.rmdir)
+            self._remember(name, lambda directory=directory: _remove_if_empty(directory))  # type: ignore[misc]
 
     def _set_aside(self, name: str, path: Path) -> None:
         """Move what stands at ``path`` away, and remember to bring it back."""
@@ -164,6 +170,15 @@ class Steps:
                 self._remember(name, target.unlink)
         mounts.mount(str(source), str(target), flags=mounts.MS_BIND)
         self._remember(name, lambda: mounts.unmount(str(target)))
+
+    def _device(self, name: str, device: str, address: str, routes: tuple[str, ...]) -> None:
+        # A bridge without ports: gVisor has no dummy devices. Its routes go with it.
+        _ip("link", "add", device, "type", "bridge")
+        self._remember(name, lambda: _ip("link", "del", device))
+        _ip("address", "add", address, "dev", device)
+        _ip("link", "set", device, "up")
+        for route in routes:
+            _ip("route", "add", route, "dev", device)
 
     def _cgroups(self, step: CgroupMount) -> Applied:
         target = Path(step.target)
@@ -213,6 +228,27 @@ def _same_file(source: str, target: str) -> str:
 def free_bytes(path: Path) -> int:
     """Free space of the filesystem that ``path`` lies on, in bytes."""
     return shutil.disk_usage(path).free
+
+
+def _ip(*words: str) -> str:
+    """One call of ip(8); what it says.
+
+    Raises:
+        OSError: It refuses, or is not there.
+    """
+    done = subprocess.run(["ip", *words], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise OSError(5, f"ip {' '.join(words)}: {done.stderr.strip()}")
+    return " ".join(done.stdout.split())
+
+
+def _remove_if_empty(directory: Path) -> None:
+    """Take back a directory that was made for a file, unless the workload has put files of its own into it."""
+    try:
+        directory.rmdir()
+    except OSError as error:
+        if error.errno != errno.ENOTEMPTY:
+            raise
 
 
 def _put_back(kept: Path, path: Path) -> None:

@@ -1,7 +1,6 @@
 """Applies a plan's view: makes the layer, mounts it if that is the mechanism, and composes what the launcher is told."""
 
 import os
-import shutil
 from pathlib import Path
 
 import attrs
@@ -99,22 +98,21 @@ def _environment(plan: RunPlan, links: Path) -> dict[str, str]:
     environment = {**os.environ, **dict(plan.environment)}
     path = environment.get("PATH", os.defpath)
     if plan.workload == "k3s":
-        _k3s_links(Path(plan.argv[0]), path, links)
-        path = f"{path}:{links}"
+        _k3s_links(Path(plan.argv[0]), links)
+        path = f"{links}:{path}"
     environment["PATH"] = ":".join([*plan.path_first, path])
     return environment
 
 
-def _k3s_links(k3s: Path, path: str, links: Path) -> None:
-    """Links to k3s under the names it serves by, last on PATH.
+def _k3s_links(k3s: Path, links: Path) -> None:
+    """Links to k3s under the names it serves by, before the distribution's programs.
 
     A release brings its own in its data bundle and puts them first; a lone k3s binary (as the original series used) is
-    containerd only if it is called so.
+    containerd only if it is called so, and would start the distribution's, from whose package only the shim is wanted.
     """
     links.mkdir()
     for name in ("containerd", "kubectl", "crictl", "ctr"):
-        if shutil.which(name, path=path) is None:
-            (links / name).symlink_to(k3s)
+        (links / name).symlink_to(k3s)
 
 
 def _observed(plan: RunPlan) -> tuple[str, ...]:

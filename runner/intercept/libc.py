@@ -85,6 +85,19 @@ def unmount(target: str, flags: int = 0) -> None:
     _check(library.umount2(os.fsencode(target), flags), f"umount {target}")
 
 
+def setns(descriptor: int, kind: int) -> None:
+    """Put the calling thread into a namespace.
+
+    Args:
+        descriptor: Of the namespace's file.
+        kind: The CLONE_NEW flag of its kind.
+
+    Raises:
+        OSError: As the kernel says.
+    """
+    _check(library.setns(descriptor, kind), f"setns({kind:#x})")
+
+
 def unshare(flags: int) -> None:
     """Give the calling thread namespaces of its own.
 

@@ -5,8 +5,10 @@ construction. gVisor allows it over /proc/sys; Linux does not stack an overlay o
 anew on a tmpfs, with every real entry bound into it. Real files that can be written are bound over the overlay as well:
 otherwise the first write would copy them up, and the sysctl itself would never change.
 
-A single file that exists is bound over. One that does not exist and cannot be created (``/proc/diskstats`` in gVisor)
-needs an overlay over its whole directory; if even that is refused, the file is reported as not applicable.
+A single file that exists is bound over. One that does not exist and cannot be created needs an overlay over its whole
+directory; if even that is refused, the file is reported as not applicable. So is every file directly below ``/proc`` that
+gVisor lacks (``/proc/diskstats``): an overlay there was tried. It showed the file, but the links below ``/proc/PID`` lost
+their meaning: containerd no longer found ``/proc/PID/ns/pid``, called itself unhealthy, and the node never became ready.
 """
 
 import enum
@@ -17,6 +19,9 @@ import attrs
 from runner.intercept.rules import Kind
 from runner.intercept.view_layer import check_view
 from runner.model.view import View, ViewTree
+
+PROCESSES = "/proc"
+LINKS_LOST = "the links of its processes would lead nowhere"
 
 
 @attrs.frozen
@@ -145,7 +150,7 @@ def mount_plan(view: View, facts: MountFacts, layer: str) -> MountPlan:
         actions += [MakeDirectory(_real(layer, tree.prefix)), Bind(tree.prefix, _real(layer, tree.prefix))]
     for parent in dict.fromkeys(map(posixpath.dirname, missing)):
         here = [path for path in missing if posixpath.dirname(path) == parent]
-        why_not = facts.overlay.get(parent, "not tried")
+        why_not = LINKS_LOST if parent == PROCESSES else facts.overlay.get(parent, "not tried")
         if why_not:
             refused |= dict.fromkeys(here, f"does not exist here, and {parent} takes no overlay: {why_not}")
             continue

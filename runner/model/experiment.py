@@ -121,6 +121,21 @@ class CniPlugin(Step):
 
 
 @attrs.frozen(kw_only=True)
+class NetworkDevice(Step):
+    """A network device that leads nowhere, with an address of the node and routes that make it the source of traffic.
+
+    Attributes:
+        name: Of the device, at most 15 characters.
+        address: With the length of its prefix, e.g. ``10.42.0.1/32``.
+        routes: Destinations, with the lengths of their prefixes.
+    """
+
+    name: str = attrs.field(validator=attrs.validators.matches_re(r"[a-z][a-z0-9]{0,14}"))
+    address: str = attrs.field(validator=not_empty)
+    routes: tuple[str, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
 class WorkloadFlag(Step):
     """Flags of the workload's command line, in order.
 
@@ -133,16 +148,18 @@ class WorkloadFlag(Step):
 
 @attrs.frozen(kw_only=True)
 class ImagePreload(Step):
-    """Put a container image where k3s imports it from at its start: a static busybox, and nothing else.
+    """Put a container image where k3s imports it from at its start: a static busybox, and at most one program more.
 
     Attributes:
         name: Reference that pods use, with registry and tag, e.g. ``docker.io/local/busybox:1``.
         command: What a container of it runs unless its pod says otherwise.
+        program: Name of a program that is supplied for it; in a plan, its path. It lies in the image's ``/bin``.
         directory: Where archives are imported from.
     """
 
     name: str = attrs.field(validator=not_empty)
     command: tuple[str, ...]
+    program: str = ""
     directory: str = attrs.field(default="/var/lib/rancher/k3s/agent/images", validator=absolute_path)
 
 
@@ -152,9 +169,11 @@ class Manifest(Step):
 
     Attributes:
         objects: Each one JSON document, with ``apiVersion`` and ``kind``.
+        serves: Whether they serve whoever uses the cluster, and are not there to be asked by assertions.
     """
 
     objects: tuple[str, ...] = attrs.field(validator=attrs.validators.min_len(1))
+    serves: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -179,6 +198,7 @@ AnyStep = (
     | MountPropagation
     | Environment
     | CniPlugin
+    | NetworkDevice
     | WorkloadFlag
     | ImagePreload
     | Manifest
@@ -296,7 +316,8 @@ class Expected:
         blockers: Fatal blockers that appear, no others.
         any_of: Which of ``blockers`` comes first is the workload's choice: at least one of them appears.
         reaches: A milestone that is reached; None makes no claim.
-        holds: Whether every assertion is expected to pass (or be skipped).
+        holds: Whether every assertion is expected to come out as declared: to pass, or be skipped, but for ``fails``.
+        fails: Ids of the assertions that are expected to fail.
         workloads: Kinds of workload this holds for; empty means all that no other entry names.
     """
 
@@ -306,6 +327,7 @@ class Expected:
     any_of: bool = False
     reaches: Milestone | None = None
     holds: bool = True
+    fails: tuple[str, ...] = ()
     workloads: tuple[WorkloadKind, ...] = ()
 
 
@@ -389,6 +411,10 @@ class Experiment:
                     f"{self.name}: assertion {assertion.id} is resolved by {sorted(unknown)}, which are no steps"
                     f" or view parts of it; there are: {', '.join(names)}"
                 )
+        for expected in self.expected:
+            unknown = set(expected.fails) - {assertion.id for assertion in self.assertions}
+            if unknown:
+                raise ValueError(f"{self.name}: expects {sorted(unknown)} to fail, which are no assertions of it")
         if not self.expected:
             raise ValueError(f"{self.name}: declares no expected outcome; without one nothing can regress")
 

@@ -33,6 +33,7 @@ FAILURE_REMEMBERED_S = 600.0
 _VERSION_LINES = {
     "kine": re.compile(r"kine version v(\S+)"),
     "etcd": re.compile(r"etcd Version: (\S+)"),
+    "coredns": re.compile(r"CoreDNS-(\S+)"),
 }
 _KUBERNETES_LINE = re.compile(r"Kubernetes v(\S+)")
 
@@ -141,17 +142,18 @@ async def find_kubernetes(
     entries = []
     # The smaller one first: whatever stands in the way of building shows early.
     for recipe in (datastore, components):
-        entry = await _kept_or_built(recipe, attempts, cache, environ, progress, refresh=refresh)
+        entry = await kept_or_built(recipe, attempts, cache, environ, progress, refresh=refresh)
         if entry is None:
             return Absent(what="kubernetes", attempts=tuple(attempts))
         entries.append(entry)
     return Kubernetes(
-        datastore=_supplied(entries[0], datastore.programs[0].name, attempts),
-        components=_supplied(entries[1], "", attempts),
+        datastore=supplied_from(entries[0], datastore.programs[0].name, attempts),
+        components=supplied_from(entries[1], "", attempts),
     )
 
 
-def _supplied(entry: Entry, program: str, attempts: list[Attempt]) -> Supplied:
+def supplied_from(entry: Entry, program: str, attempts: list[Attempt]) -> Supplied:
+    """A program of a cache entry; without a name, the directory of all of them."""
     facts = entry.facts
     path = entry.path / program if program else entry.path
     return Supplied(
@@ -159,7 +161,7 @@ def _supplied(entry: Entry, program: str, attempts: list[Attempt]) -> Supplied:
     )
 
 
-async def _kept_or_built(
+async def kept_or_built(
     recipe: Recipe,
     attempts: list[Attempt],
     cache: Cache,
@@ -168,6 +170,16 @@ async def _kept_or_built(
     *,
     refresh: bool,
 ) -> Entry | None:
+    """The cache's entry of a recipe, built now if there is none or it is damaged; None when it cannot be had.
+
+    Args:
+        recipe: What to build.
+        attempts: What was tried is added here.
+        cache: Where it is kept.
+        environ: For Go.
+        progress: Told what goes on.
+        refresh: Build even if it failed a moment ago.
+    """
     key = cache_key(recipe)
     source = f"cache ({recipe.name})"
     entry = cache.entry(key)

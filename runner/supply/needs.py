@@ -50,11 +50,15 @@ NEEDS: tuple[Need, ...] = (
 CONTAINERD: tuple[Need, ...] = (
     _need("containerd", "containerd", "the upstream kubelet's container runtime; k3s brings its own"),
     _need("containerd-shim-runc-v2", "containerd", "containerd starts runc through it"),
+    _need("ctr", "containerd", "containerd imports preloaded images with it"),
 )
 """Wanted by the workload ``kubernetes`` alone."""
 
+SHIM: tuple[Need, ...] = (CONTAINERD[1],)
+"""Wanted by the workload ``k3s``: a release brings its own, and finds it first; a lone binary has none."""
+
 IMAGES: tuple[Need, ...] = (_need("busybox", "busybox-static", "container images are built of it"),)
-"""Wanted by experiments that preload images."""
+"""Wanted by the workloads that run pods."""
 
 CNI_ONLY = frozenset(need.command for need in NEEDS if need.package == "containernetworking-plugins")
 """Commands looked for in the CNI directory alone: iproute2 has a ``bridge`` too, and it is another program."""

@@ -10,7 +10,9 @@ import pytest
 from runner.cluster.components import Component, components, containerd_config
 from runner.cluster.settings import Datastore, Settings
 from runner.cluster.waiting import Api
+from runner.model.experiment import ImagePreload
 from runner.model.tagged import tag, untag
+from runner.registry import find
 
 SETTINGS = Settings(programs=Path("/p"), datastore_program=Path("/d/kine"), node="runsc", address="192.168.10.2")
 DATASTORES: tuple[Datastore, ...] = ("kine", "etcd")
@@ -63,3 +65,14 @@ def test_containerd_is_told_the_snapshotter() -> None:
 def test_every_components_name_survives_the_common_stream(datastore: Datastore) -> None:
     for component in components(attrs.evolve(SETTINGS, datastore=datastore)):
         assert untag(tag(component.name, "I1124 x.go:1] y")) == (component.name, "I1124 x.go:1] y")
+
+
+def test_without_an_agent_there_is_a_control_plane_and_nothing_that_needs_a_node() -> None:
+    names = {component.name for component in components(attrs.evolve(SETTINGS, agent=False))}
+    assert names == {"kine", "kube-apiserver", "kube-controller-manager", "kube-scheduler"}
+
+
+def test_containerd_knows_the_pause_image_that_experiments_preload_and_where_plugins_are() -> None:
+    config = tomllib.loads(containerd_config(SETTINGS))["plugins"]["io.containerd.grpc.v1.cri"]
+    assert config["sandbox_image"] in {step.name for step in find("60").steps if isinstance(step, ImagePreload)}
+    assert config["cni"]["bin_dir"] == "/opt/cni/bin"

@@ -44,6 +44,14 @@ def test_a_written_file_replaces_what_stood_there_and_the_undo_brings_it_back(tm
     assert [path.name for path in target.parent.iterdir()] == ["conf"]
 
 
+def test_a_directory_that_the_workload_has_filled_stays_and_the_step_is_undone_all_the_same(tmp_path: Path) -> None:
+    steps = Steps()
+    steps.apply(WriteFile(id="w", reason="r", path=str(tmp_path / "state" / "images" / "x.tar"), content="x"))
+    (tmp_path / "state" / "db").write_text("the workload's own")
+    assert steps.undo() == [("w", "")]
+    assert sorted(path.name for path in (tmp_path / "state").iterdir()) == ["db"]
+
+
 def test_a_file_that_was_not_there_is_gone_after_the_undo_with_the_directories_made_for_it(tmp_path: Path) -> None:
     steps = Steps()
     steps.apply(

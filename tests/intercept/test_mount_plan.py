@@ -92,17 +92,27 @@ def test_a_single_file_that_exists_is_bound_over():
     assert plan.applied["/proc/diskstats"] is How.BIND
 
 
+SYS_TREE = ViewTree(prefix="/sys/kernel", part="test")
+SYS_STATS = View(trees=(SYS_TREE,), files=(file("/sys/stats"),))
+SYS_KINDS = {"/sys": DIRECTORY, "/sys/kernel": DIRECTORY, "/sys/stats": NOTHING}
+
+
 def test_a_single_file_that_is_missing_takes_an_overlay_over_its_directory_and_the_tree_is_in_it():
-    plan = mount_plan(DISKSTATS, facts({"/proc": "", "/proc/sys": ""}, {"/proc/diskstats": NOTHING}), LAYER)
+    plan = mount_plan(SYS_STATS, facts({"/sys": "", "/sys/kernel": ""}, SYS_KINDS), LAYER)
     overlays = [action.target for action in plan.actions if isinstance(action, MountOverlay)]
-    assert overlays == ["/proc"]
-    assert plan.applied == {"/proc/diskstats": How.OVERLAY, "/proc/sys": How.OVERLAY}
+    assert overlays == ["/sys"]
+    assert plan.applied == {"/sys/stats": How.OVERLAY, "/sys/kernel": How.OVERLAY}
 
 
 def test_a_single_file_that_cannot_be_is_reported_and_the_rest_is_applied():
-    overlay = {"/proc": "Invalid argument", "/proc/sys": ""}
-    plan = mount_plan(DISKSTATS, facts(overlay, {"/proc/diskstats": NOTHING}), LAYER)
-    assert "Invalid argument" in plan.not_applicable["/proc/diskstats"]
+    plan = mount_plan(SYS_STATS, facts({"/sys": "Invalid argument", "/sys/kernel": ""}, SYS_KINDS), LAYER)
+    assert "Invalid argument" in plan.not_applicable["/sys/stats"]
+    assert plan.applied == {"/sys/kernel": How.OVERLAY}
+
+
+def test_no_overlay_lies_over_proc_itself_where_it_would_break_the_links_of_processes():
+    plan = mount_plan(DISKSTATS, facts({"/proc": "", "/proc/sys": ""}, {"/proc/diskstats": NOTHING}), LAYER)
+    assert "/proc/diskstats" in plan.not_applicable
     assert plan.applied == {"/proc/sys": How.OVERLAY}
 
 

@@ -7,6 +7,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import trio
+
+from runner.arena.gvisor import sandbox_command
+from runner.arena.private_root import paths_of_this_program
+from runner.supply.cache import Cache
+from runner.supply.layer import layer
+from runner.supply.runsc import find_runsc
+
 ROOT = Path(__file__).parents[2]
 RUNNER = [sys.executable, "-m", "runner"]
 
@@ -27,6 +35,40 @@ def runner(*words: str, timeout_s: float = 240, **changes: str) -> "subprocess.C
         env=environment(**changes),
         cwd=ROOT,
     )
+
+
+def in_sandbox(script: str, timeout_s: float = 60) -> "subprocess.CompletedProcess[str]":
+    """A shell script in a gVisor sandbox such as a run has: its exit code and what it printed."""
+
+    def silent(_text: str, _fraction: float | None) -> None:
+        pass
+
+    work = Cache.of_user().root / "sandbox"
+    work.mkdir(parents=True, exist_ok=True)
+    sandbox = sandbox_command(
+        runsc=trio.run(find_runsc, silent).path,
+        platform="",
+        layer=trio.run(layer, silent).path,
+        work=work,
+        inside=("sh", "-c", script),
+        shown=paths_of_this_program(),
+    )
+    # Its input stays open: the sandbox takes the end of it for the end of the run.
+    lifeline, held = os.pipe()
+    try:
+        return subprocess.run(
+            sandbox.argv,
+            env=dict(sandbox.env),
+            cwd=ROOT,
+            stdin=lifeline,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=timeout_s,
+        )
+    finally:
+        os.close(lifeline)
+        os.close(held)
 
 
 def run_standin(results: Path, *words: str) -> tuple[int, dict[str, Any]]:

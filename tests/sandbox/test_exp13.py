@@ -1,19 +1,11 @@
 """Experiment 13 in real gVisor, on the stand-in: its blockers are the sandbox's own answers."""
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-import trio
-from command import ROOT, fatal, reached, run_standin, traces
-
-from runner.arena.gvisor import sandbox_command
-from runner.arena.private_root import paths_of_this_program
-from runner.supply.cache import Cache
-from runner.supply.layer import layer
-from runner.supply.runsc import find_runsc
+from command import fatal, in_sandbox, reached, run_standin, traces
 
 pytestmark = pytest.mark.sandbox
 
@@ -81,12 +73,6 @@ def test_without_any_mechanism_the_kubelet_meets_the_real_proc_sys(tmp_path: Pat
 
 
 def test_inside_somebody_elses_gvisor_the_same_experiment_runs_here_and_leaves_it_as_it_was() -> None:
-    def silent(_text: str, _fraction: float | None) -> None:
-        pass
-
-    runsc, packages = trio.run(find_runsc, silent), trio.run(layer, silent)
-    work = Cache.of_user().root / "sandbox"
-    work.mkdir(parents=True, exist_ok=True)
     # iptables' own lock file is no business of ours.
     look = (
         "ls -d /dev/kmsg /opt/cni/bin /var/lib/rancher; ls /run | grep -v xtables; readlink /usr/sbin/iptables; mount"
@@ -96,28 +82,8 @@ def test_inside_somebody_elses_gvisor_the_same_experiment_runs_here_and_leaves_i
         f"({look}) > /tmp/before 2>&1; {run} > /tmp/out; code=$?; ({look}) > /tmp/after 2>&1;"
         " cat /tmp/out; diff /tmp/before /tmp/after >&2 && exit $code"
     )
-    sandbox = sandbox_command(
-        runsc=runsc.path,
-        platform="",
-        layer=packages.path,
-        work=work,
-        inside=("sh", "-c", script),
-        shown=paths_of_this_program(),
-    )
-    process = subprocess.Popen(
-        sandbox.argv,
-        env=dict(sandbox.env),
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    # Its input stays open: the sandbox takes the end of it for the end of the run.
-    assert process.stdout is not None
-    out = process.stdout.read()
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == 0, out[-500:] + err
-    (result,) = json.loads(out)
+    done = in_sandbox(script)
+    assert done.returncode == 0, done.stdout[-500:] + done.stderr
+    (result,) = json.loads(done.stdout)
     assert result["arena"]["kind"] == "here"
     assert (fatal(result), result["differences"]) == (["flannel-vxlan-unsupported"], [])
