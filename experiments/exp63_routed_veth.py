@@ -1,7 +1,8 @@
 """Experiment 63: does a pod get a network of its own from what gVisor can do: a veth pair and plain routes?
 
 Parent: 62. The one change: a CNI plugin of ours instead of ptp, ``experiments/files/routed-veth.sh``: the same design, less
-the source address in the routes. Addresses come from host-local as before.
+the source address in the routes. Addresses come from host-local as before. The plugin turns forwarding on, so the view gives
+up ``ip_forward``: the original's made-up file took the 1 and gVisor never heard of it.
 
 The network comes up, and the container in it does not, on k3s: since gVisor's kernel calls itself 4.19, k3s tells containerd
 to let pods use low ports without privilege, which is a sysctl in each pod's network namespace, and gVisor has no such file.
@@ -33,6 +34,10 @@ EXPERIMENT = attrs.evolve(
     parent=62,
     change="a CNI plugin of ours instead of ptp",
     refuted_by="the pod gets no network, or its container starts",
+    view=attrs.evolve(
+        parent.EXPERIMENT.view,
+        files=tuple(file for file in parent.EXPERIMENT.view.files if file.path != "/proc/sys/net/ipv4/ip_forward"),
+    ),
     steps=(
         *parts.without(parent.EXPERIMENT.steps, "cni-plugins", "cni-conflist", "pods"),
         parts.cni_plugins("loopback", "host-local"),

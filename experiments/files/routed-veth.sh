@@ -67,6 +67,7 @@ ADD)
     try in_pod ip route add default via "$gateway" dev "$CNI_IFNAME"
     try ip route add "$address/32" dev "$node_end"
     # Pods reach each other and the node's services through the node's stack, which has to pass packets on.
+    # (A fake file over it takes the 1 just as well, and nothing is ever passed on.)
     echo 1 > /proc/sys/net/ipv4/ip_forward || fail "net.ipv4.ip_forward cannot be set"
     cat << END
 {
