@@ -151,3 +151,10 @@ def docs(session: nox.Session) -> None:
     install(session)
     session.run("python", "-m", "runner", "explain", "--markdown", "docs/blockers", silent=True)
     session.run("python", "-m", "runner", "schema", "--out", "docs/result.schema.json")
+
+
+@nox.session(default=False)
+def pictures(session: nox.Session) -> None:
+    """Make the pictures of the docs anew from the promoted runs; those of pages need a Chromium."""
+    install(session)
+    session.run("python", "docs/pictures.py")

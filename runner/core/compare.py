@@ -56,6 +56,9 @@ def compare(sides: Sequence[Side], thresholds: Thresholds | None = None) -> Comp
         same_experiment=tuple(
             all(result.experiment.number == first for result in side.results + sides[0].results) for side in sides
         ),
+        same_workload=tuple(
+            len({result.workload.kind for result in side.results + sides[0].results}) == 1 for side in sides
+        ),
     )
 
 
@@ -104,9 +107,19 @@ def _furthest(sides: Sequence[Side]) -> Row:
         elif any(len(found) > 1 for found in both):
             marks.append("flaky")
         else:
-            marks.append("same" if by_side[0][0] == ranks[0] else "broke" if ranks[0] < by_side[0][0] else "fixed")
+            marks.append(_further(by_side[0][0], ranks[0], sides[0], sides[len(marks)]))
     states = tuple(in_words([MILESTONES[rank] for rank in ranks]) for ranks in by_side)
     return Row(kind="furthest", id="furthest", states=states, marks=tuple(marks))
+
+
+def _further(before: int, after: int, first: Side, other: Side) -> Mark:
+    if before == after:
+        return "same"
+    shorter = other if after < before else first
+    # A run that ends at its target does not wait for what else might come.
+    if any(result.ended_by.reason == "target-reached" for result in shorter.measured):
+        return "unknown"
+    return "broke" if after < before else "fixed"
 
 
 def _ends(sides: Sequence[Side]) -> Row:
@@ -134,7 +147,7 @@ def _milestone(sides: Sequence[Side], name: Milestone) -> Row:
 def _reached(result: RunResult, name: str) -> State:
     if any(rung.reached for rung in result.milestones if rung.id == name):
         return "good"
-    # A run that ends at its target does not wait for what else might come.
+    # Nobody waited for it, as in _further.
     return "unknown" if result.ended_by.reason == "target-reached" else "bad"
 
 

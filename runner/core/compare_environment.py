@@ -38,6 +38,7 @@ _NAMES: Final = {
 }
 # Said in full by a row of their own.
 _SAID: Final = frozenset({"kernel", "root_filesystem"})
+_LISTS: Final = frozenset({"layer packages"})
 _MIB_PER_GIB: Final = 1024
 
 
@@ -45,8 +46,12 @@ def environment_rows(sides: Sequence[Sequence[RunResult]]) -> tuple[EnvironmentR
     """Every fact that is not the same in all runs of all sides, those that bind times first."""
     facts = [[facts_of(result) for result in results] for results in sides]
     keys = dict.fromkeys(key for side in facts for one in side for key in one)
-    rows = []
+    rows: list[EnvironmentRow] = []
     for key in sorted(keys, key=lambda key: key not in BINDING):
+        if key in _LISTS:
+            # Of a list of twenty packages only those that differ say anything.
+            rows += _set_row(key, [{word for one in side for word in one.get(key, "").split()} for side in facts])
+            continue
         values = tuple(" | ".join(dict.fromkeys(one.get(key, "") or "?" for one in side)) for side in facts)
         if len(set(values)) > 1:
             rows.append(EnvironmentRow(key=key, values=values, times=key in BINDING))

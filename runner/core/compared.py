@@ -156,6 +156,7 @@ class Comparison:
     Attributes:
         comparable: Of each side: whether its times may be compared with the first's.
         same_experiment: Of each side: whether it is the first's experiment; only then can anything regress.
+        same_workload: Of each side: whether it ran the first's kind of workload; the same holds.
     """
 
     sides: tuple[SideInfo, ...]
@@ -167,6 +168,7 @@ class Comparison:
     environment: tuple[EnvironmentRow, ...]
     comparable: tuple[bool, ...]
     same_experiment: tuple[bool, ...]
+    same_workload: tuple[bool, ...]
 
     @property
     def rows(self) -> tuple[Row, ...]:

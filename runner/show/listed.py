@@ -73,9 +73,10 @@ def _state(row: dict[str, Any]) -> Text:
     if run["state"] != "finished":
         return Text("running, or killed", style="yellow")
     mark, style = MARKS[run["verdict"]]
-    said = "as expected" if run["as_expected"] else "not as expected"
+    said, how = ("as expected", "green") if run["as_expected"] else ("not as expected", "red")
     where = "" if row["newest"] else ", baseline"
-    return Text(
-        f"{mark} {run['verdict']}, {said}; {run['furthest'] or 'nothing reached'} ({run['workload']}{where})",
-        style=style,
+    return Text.assemble(
+        (f"{mark} {run['verdict']}, ", style),
+        (said, how),
+        f"; {run['furthest'] or 'nothing reached'} ({run['workload']}{where})",
     )

@@ -192,6 +192,22 @@ def test_another_experiment_is_compared_but_cannot_regress() -> None:
     assert not judged.regressions
 
 
+def test_another_kind_of_workload_is_compared_but_cannot_regress() -> None:
+    other = reaching(attrs.evolve(K3S, workload=attrs.evolve(K3S.workload, kind="standin")), *MILESTONES[:2])
+    judged = gate(two(K3S, other))
+    assert judged.verdict == "inconclusive"
+    assert not judged.regressions
+    assert any("standin v1.34.1+k3s1 is not k3s" in line for line in judged.open_questions)
+
+
+def test_who_reached_the_target_earlier_on_the_ladder_did_not_lose_the_rungs_above() -> None:
+    early = attrs.evolve(
+        reaching(K3S, *MILESTONES[:6]), ended_by=EndedBy(reason="target-reached", detail="x"), blockers=()
+    )
+    assert row(two(K3S, early), "furthest").marks[1] == "unknown"
+    assert row(two(early, K3S), "furthest").marks[1] == "unknown"
+
+
 def test_one_side_is_no_comparison() -> None:
     with pytest.raises(CompareError, match="two sides"):
         compare([side(K3S)])
