@@ -1,8 +1,8 @@
 """What this machine can do for a run, found out by trying, never by asking a version or a configuration.
 
-Four states: ``ok``, ``warn`` (a run works, something is lost), ``fail`` (no run in the gvisor arena), ``unknown`` (could not
-be tried). Everything is tried in private namespaces or a temporary directory, so nothing of the machine changes; nothing
-is downloaded or built either: what a run would fetch by itself is said, not done.
+Four states: ``ok``, ``warn`` (a run works, something is lost), ``fail`` (no run), ``unknown`` (could not be tried). Inside
+gVisor only what the arena ``here`` needs is looked at. Everything is tried in private namespaces or a temporary directory, so
+nothing of the machine changes; nothing is downloaded or built either: what a run would fetch by itself is said, not done.
 """
 
 import os
@@ -20,7 +20,7 @@ from runner.host.arena_facts import inside_gvisor, tracing_refused
 from runner.host.steps import free_bytes
 from runner.supply import k3s, kubernetes, runsc
 from runner.supply.cache import Cache, CacheError
-from runner.supply.gobuild import NEWEST_PIN, find_go
+from runner.supply.gobuild import NEWEST_PIN, BuildError, choose_toolchain, find_go, installed_go
 from runner.supply.layer import commands_present
 from runner.supply.needs import missing, packages_for
 from runner.supply.search import Search, Wanted
@@ -52,13 +52,16 @@ class Check:
 
 async def examine() -> tuple[Check, ...]:
     """Run all probes, one after the other: they are quick, and some would disturb each other."""
-    checks = [_root(), _machine()]
-    checks.append(await _tried("namespaces", _namespaces))
-    checks.append(await _tried("overlay", _overlay))
-    checks.append(_ptrace())
-    checks.append(await _program(runsc.WANTED, _runsc_keys(), _how_runsc_comes))
+    inside = inside_gvisor()
+    checks = [_root(), _machine(inside=inside)]
+    if not inside:
+        checks.append(await _tried("namespaces", _namespaces))
+        checks.append(await _tried("overlay", _overlay))
+    checks.append(_ptrace(inside=inside))
+    if not inside:
+        checks.append(await _program(runsc.WANTED, _runsc_keys(), _how_runsc_comes))
     checks.append(await _program(k3s.WANTED, _k3s_keys(), _how_k3s_comes))
-    checks += [_kubernetes(), _layer(), _memory(), _disk()]
+    checks += [await _kubernetes(), _packages(inside=inside), _memory(), _disk()]
     return tuple(checks)
 
 
@@ -73,9 +76,9 @@ def _root() -> Check:
     )
 
 
-def _machine() -> Check:
+def _machine(*, inside: bool) -> Check:
     machine = os.uname().machine
-    where = "inside gVisor" if inside_gvisor() else "plain Linux"
+    where = "inside gVisor" if inside else "plain Linux"
     found = f"{machine}, {where}, kernel {os.uname().release}"
     if machine == "x86_64":
         return Check(id="machine", state="ok", found=found)
@@ -125,20 +128,20 @@ async def _overlay() -> Check:
     )
 
 
-def _ptrace() -> Check:
+def _ptrace(*, inside: bool) -> Check:
     reason = tracing_refused()
     if not reason:
         return Check(id="ptrace", state="ok", found="a child can be traced")
     return Check(
         id="ptrace",
-        state="fail",
+        state="warn" if inside else "fail",
         found=f"tracing a child failed: {reason}",
-        todo="allow ptrace (CAP_SYS_PTRACE, kernel.yama.ptrace_scope below 3, no seccomp profile that forbids it): gVisor's"
-        " systrap needs it, and so does the interceptor",
+        todo="allow ptrace (CAP_SYS_PTRACE, kernel.yama.ptrace_scope below 3, no seccomp profile that forbids it): "
+        + ("or use --mechanism mount" if inside else "gVisor's systrap needs it, and so does the interceptor"),
     )
 
 
-async def _program(wanted: Wanted, keys: tuple[str, ...], otherwise: Callable[[], Check]) -> Check:
+async def _program(wanted: Wanted, keys: tuple[str, ...], otherwise: Callable[[], Awaitable[Check]]) -> Check:
     """Look where a run would look, short of fetching."""
     try:
         search = Search(wanted, os.environ, Cache.of_user(), lambda _text, _fraction: None)
@@ -147,7 +150,7 @@ async def _program(wanted: Wanted, keys: tuple[str, ...], otherwise: Callable[[]
         return Check(id=wanted.program, state="fail", found=str(error), todo=f"correct or unset {wanted.variable}")
     if found is not None:
         return Check(id=wanted.program, state="ok", found=f"{found.version}, {found.origin}")
-    return otherwise()
+    return await otherwise()
 
 
 def _runsc_keys() -> tuple[str, ...]:
@@ -161,9 +164,9 @@ def _k3s_keys() -> tuple[str, ...]:
     return (release.key,) if release else ()
 
 
-def _how_runsc_comes() -> Check:
-    go = shutil.which("go")
-    if go:
+async def _how_runsc_comes() -> Check:
+    go, why_not = await _go()
+    if not why_not:
         return Check(
             id="runsc",
             state="warn",
@@ -172,12 +175,24 @@ def _how_runsc_comes() -> Check:
     return Check(
         id="runsc",
         state="warn",
-        found="not there yet; a run downloads it if it can",
+        found=f"not there yet; a run downloads it if it can; it cannot be built: {why_not}",
         todo="without access to the release site: set RUNSC_BIN, or install Go 1.21 or newer to have it built",
     )
 
 
-def _how_k3s_comes() -> Check:
+async def _go() -> tuple[str, str]:
+    """The go command, and why nothing can be built with it; the reason is empty when it can."""
+    go = find_go(os.environ)
+    if go is None:
+        return "", "there is no go command"
+    try:
+        choose_toolchain(NEWEST_PIN, await installed_go(go, os.environ))
+    except BuildError as error:
+        return str(go), str(error)
+    return str(go), ""
+
+
+async def _how_k3s_comes() -> Check:
     return Check(
         id="k3s",
         state="warn",
@@ -186,14 +201,15 @@ def _how_k3s_comes() -> Check:
     )
 
 
-def _kubernetes() -> Check:
+async def _kubernetes() -> Check:
     """The second choice of a workload; built, never downloaded."""
     recipes = (kubernetes.kubernetes_recipe(kubernetes.VERSION), kubernetes.datastore_recipe("kine"))
     if all(Cache.of_user().entry(kubernetes.cache_key(recipe)) for recipe in recipes):
         return Check(
             id="kubernetes", state="ok", found=f"{kubernetes.VERSION} and kine {kubernetes.KINE}, in the cache"
         )
-    if go := find_go(os.environ):
+    go, why_not = await _go()
+    if not why_not:
         return Check(
             id="kubernetes",
             state="ok",
@@ -202,16 +218,23 @@ def _kubernetes() -> Check:
     return Check(
         id="kubernetes",
         state="warn",
-        found="not there, and there is no go command to build it",
+        found=f"not there, and cannot be built: {why_not}",
         todo="without k3s: install Go 1.21 or newer to run the real components rather than the stand-in",
     )
 
 
-def _layer() -> Check:
+def _packages(*, inside: bool) -> Check:
     lacking = packages_for(missing(commands_present()))
     if not lacking:
         return Check(id="packages", state="ok", found="the machine has every program that the arena needs")
     names = ", ".join(lacking)
+    if inside:
+        return Check(
+            id="packages",
+            state="warn",
+            found=f"this sandbox lacks {names}",
+            todo=f"apt-get install {' '.join(lacking)}: nothing is laid over a sandbox that is not ours",
+        )
     if shutil.which("apt-get") and shutil.which("dpkg-deb"):
         return Check(id="packages", state="ok", found=f"from a cached layer, not onto the machine: {names}")
     return Check(
