@@ -109,7 +109,7 @@ class Status:
         smallest: Where a goal was reached at all.
         workarounds: Those that hold something back.
         changes: Between neighbours.
-        seen: Blocker -> builds in which any run of any cell saw it, in the declared order.
+        seen: Blocker -> builds in which any run saw it, in the declared order.
     """
 
     plan: Plan
@@ -128,7 +128,7 @@ def status(plan: Plan, done: Attempts, facts: Mapping[str, Mapping[str, str]]) -
         done: Attempts by fingerprint.
         facts: Facts of the arena, by the build's version.
     """
-    by_column = {column_key(column): _attempts_in(column, plan, done) for column in plan.columns}
+    by_column = {column_key(column): _attempts_in(column, done) for column in plan.columns}
     rows = tuple((experiment, tuple(_square(experiment, column, plan, done) for column in plan.columns))
                  for experiment in plan.experiments)  # fmt: skip
     return Status(
@@ -146,9 +146,20 @@ def column_key(column: Column) -> tuple[str, ...]:
     return column.build.name, str(column.workload), column.platform, column.mechanism
 
 
-def _attempts_in(column: Column, plan: Plan, done: Attempts) -> tuple[Attempt, ...]:
-    placed = (one for one in plan.placed if one.column == column)
-    return tuple(attempt for one in placed for attempt in done.get(one.cell.fingerprint, ()))
+def _attempts_in(column: Column, done: Attempts) -> tuple[Attempt, ...]:
+    """Every undisturbed attempt under a column's circumstances, also at cells of searches, which are in no matrix."""
+    wanted = column.workload.kind, column.workload.version, column.build.version, column.platform
+    return tuple(
+        attempt
+        for attempts in done.values()
+        for attempt in attempts
+        if not attempt.cell.fault and _circumstances(attempt) == wanted
+    )
+
+
+def _circumstances(attempt: Attempt) -> tuple[str, ...]:
+    """What an attempt shares with a column."""
+    return attempt.cell.workload, attempt.cell.version, attempt.cell.runsc, attempt.cell.platform
 
 
 def _square(experiment: Experiment, column: Column, plan: Plan, done: Attempts) -> Square:

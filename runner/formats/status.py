@@ -3,6 +3,7 @@
 One table a workload, so that builds of gVisor stand side by side; every cell leads to the result it rests on.
 """
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Literal
 
@@ -16,6 +17,7 @@ from runner.formats.markdown import Safe, cell, table
 Link = Callable[[Attempt], str]
 """Where the result of an attempt is, from the page; empty when there is none."""
 
+_PLAIN: Final = re.compile(r"[\w ,.:+-]*")
 Tone = Literal["good", "bad", "warn", "soft", ""]
 SIGNS: Final[dict[str, str]] = {"good": "✅ ", "bad": "❌ ", "warn": "❔ ", "soft": "", "": ""}
 
@@ -75,7 +77,8 @@ def status_markdown(found: Iterable[Section], made: str) -> str:
 
 
 def _marked(entry: Entry) -> Safe:
-    text = f"{SIGNS[entry.tone]}{cell(entry.text)}"
+    # A list of ids is never cut, and has nothing in it that means anything.
+    text = SIGNS[entry.tone] + (entry.text if _PLAIN.fullmatch(entry.text) else cell(entry.text))
     return Safe(f"[{text}]({entry.href})" if entry.href else text)
 
 
@@ -156,7 +159,7 @@ def _smallest(status: Status, link: Link) -> Section:
     return Section(
         title="Smallest known sets of workarounds",
         text=(
-            "The fewest steps and view parts with which any run of the matrix reached the milestone; nobody says it is minimal.",
+            "The fewest steps and view parts with which any run, of the matrix or of a search (`runner minimize`), reached the milestone.",
         ),
         headings=("milestone", "where", "run, size", "steps and view parts"),
         rows=tuple(rows),
