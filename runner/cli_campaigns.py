@@ -111,7 +111,14 @@ def matrix(context: click.Context, *, declaration: Path) -> None:
 @matrix.command("run")
 @click.option("--only", multiple=True, metavar="EXP", help="Only these experiments; more than one may be given.")
 @click.option("--runsc", multiple=True, metavar="BUILD", help="Only these builds of the declaration.")
-@click.option("--workload", multiple=True, metavar="KIND", help="Only these workloads.")
+@click.option("--workload", multiple=True, metavar="KIND", help="Only these workloads, by kind or with the version.")
+@click.option(
+    "--arena",
+    type=click.Choice(["gvisor", "here"]),
+    default="gvisor",
+    show_default=True,
+    help="'here': in the gVisor around us, instead of the declared builds.",
+)
 @click.option("--shard", default="1/1", metavar="I/N", show_default=True, help="Only the I-th of N parts.")
 @policy_options
 @RESULTS
@@ -123,6 +130,7 @@ def matrix_run(
     only: tuple[str, ...] = (),
     runsc: tuple[str, ...] = (),
     workload: tuple[str, ...] = (),
+    arena: str = "gvisor",
     shard: str = "1/1",
     results: Path = Path("results"),
     **words: Any,  # noqa: ANN401
@@ -133,7 +141,7 @@ def matrix_run(
     from runner.campaign.journal import Journal  # noqa: PLC0415
     from runner.show.campaign import CampaignView  # noqa: PLC0415
 
-    declared, plan = _planned(declaration)
+    declared, plan = _planned(declaration, here=arena == "here")
     placed = _selected(plan, only, runsc, workload, shard)
     cells = [one.cell for one in placed]
     policy = _policy(words, repeat=declared.repeat, in_doubt=declared.in_doubt, order="informative")
@@ -189,6 +197,30 @@ def matrix_page(declaration: Path, /, *, out: Path, directories: tuple[Path, ...
         click.echo(str(path))
 
 
+@matrix.command("workflow")
+@click.pass_obj
+def matrix_workflow(declaration: Path, /) -> None:
+    """Print a GitHub Actions workflow that runs the matrix, a job a build and workload, and merges it."""
+    from runner.formats.fan_out import workflow  # noqa: PLC0415
+
+    _, plan = _planned(declaration)
+    click.echo(workflow(plan, str(declaration)), nl=False)
+
+
+@matrix.command("jobs")
+@click.option("--image", required=True, help="An image with the runner and the workload's binary.")
+@click.option("--claim", required=True, help="PersistentVolumeClaim for the results.")
+@click.option("--shards", type=click.IntRange(min=1), default=3, show_default=True, help="Pods a workload.")
+@click.option("--namespace", default="", help="Else kubectl's own.")
+@click.pass_obj
+def matrix_jobs(declaration: Path, /, *, image: str, claim: str, shards: int, namespace: str) -> None:
+    """Print Kubernetes Jobs that run the matrix in a cluster with a RuntimeClass gvisor; for kubectl apply -f -."""
+    from runner.formats.fan_out import jobs  # noqa: PLC0415
+
+    _, plan = _planned(declaration, here=True)
+    click.echo(jobs(plan, image=image, claim=claim, shards=shards, namespace=namespace), nl=False)
+
+
 @click.command()
 @click.argument("sources", metavar="DIR...", nargs=-1, required=True, type=click.Path(file_okay=False, path_type=Path))
 @click.option("--into", default=Path("results"), show_default=True, type=click.Path(file_okay=False, path_type=Path))
@@ -207,11 +239,11 @@ def merge(sources: tuple[Path, ...], *, into: Path, compress: bool) -> None:
     sys.exit(ExitCode.UNEXPECTED if merged.conflicts else ExitCode.AS_EXPECTED)
 
 
-def _planned(declaration: Path) -> "tuple[Matrix, Plan]":
+def _planned(declaration: Path, *, here: bool = False) -> "tuple[Matrix, Plan]":
     from runner.campaign.declaration import plan_of, read_matrix  # noqa: PLC0415
 
     declared = read_matrix(declaration)
-    return declared, plan_of(declared)
+    return declared, plan_of(declared, here=here)
 
 
 def _selected(
@@ -225,16 +257,18 @@ def _selected(
         raise click.BadParameter(f"{shard!r}: write i/n, e.g. 1/3", param_hint="--shard")
     names = {find(word).name for word in only}
     unknown = sorted(set(runsc) - {column.build.name for column in plan.columns})
-    unknown += sorted(set(workload) - {column.workload.kind for column in plan.columns})
+    kinds = {column.workload.kind for column in plan.columns} | {str(column.workload) for column in plan.columns}
+    unknown += sorted(set(workload) - kinds)
     if unknown:
         raise click.UsageError(f"not in the declaration: {', '.join(unknown)}")
-    return [
+    chosen = [
         one
-        for one in part(plan.placed, int(number), int(of))
+        for one in plan.placed
         if (not names or one.cell.experiment.name in names)
         and (not runsc or one.column.build.name in runsc)
-        and (not workload or one.cell.workload in workload)
+        and (not workload or {one.cell.workload, str(one.column.workload)} & set(workload))
     ]
+    return list(part(chosen, int(number), int(of)))
 
 
 def _policy(words: dict[str, Any], **more: Any) -> Any:  # noqa: ANN401  the policy's own fields

@@ -7,7 +7,7 @@ from pathlib import Path
 import trio
 
 from runner.core.codec import FormatError, from_json
-from runner.core.matrix import Build, Matrix, MatrixError, Plan, spread
+from runner.core.matrix import HERE, Build, Matrix, MatrixError, Plan, around_us, spread
 from runner.registry import all_experiments
 from runner.supply.gvisors import gvisor_named
 from runner.supply.supplied import SupplyError
@@ -30,12 +30,18 @@ def read_matrix(path: Path) -> Matrix:
         raise MatrixError(f"{path}: {error}") from error
 
 
-def plan_of(matrix: Matrix) -> Plan:
+def plan_of(matrix: Matrix, *, here: bool = False) -> Plan:
     """Spread a matrix over the experiments that there are.
+
+    Args:
+        matrix: The declaration.
+        here: For the gVisor around us, instead of the declared builds.
 
     Raises:
         MatrixError: It names what there is not.
     """
+    if here:
+        return spread(around_us(matrix), all_experiments(), {HERE.name: HERE})
     return spread(matrix, all_experiments(), builds_of(matrix))
 
 

@@ -27,12 +27,12 @@ def facts_of(results: Path) -> dict[str, dict[str, str]]:
 
 
 def find_facts(results: Path, cell: Cell, ground: Ground) -> None:
-    """Probe an arena, unless that was done before.
+    """Probe a gVisor arena, unless that was done before; no other, since probes leave devices and rules behind.
 
     What cannot be probed is not kept: the cells say by themselves that their sandbox does not start.
     """
     path = results / DIRECTORY / f"{cell.runsc.replace('/', '-')}-{cell.platform}.json"
-    if path.exists():
+    if ground.kind != "gvisor" or path.exists():
         return
     inside = in_arena((sys.executable, "-m", "runner.host.probes"), ground)
     # Standard input is the arena's lifeline: it has to stay open for as long as this waits.

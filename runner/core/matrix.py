@@ -95,11 +95,26 @@ class Matrix:
 
 @attrs.frozen(kw_only=True)
 class Build:
-    """What a name on the runsc axis turned out to be."""
+    """What a name on the runsc axis turned out to be.
+
+    Attributes:
+        name: Of the axis.
+        version: What identifies the build; empty for the gVisor around us.
+        platforms: Those it can be run with, the usual one first; empty for the gVisor around us.
+    """
 
     name: str
     version: str
     platforms: tuple[str, ...]
+
+
+HERE: Final = Build(name="here", version="", platforms=())
+"""Whatever gVisor the runner itself is in."""
+
+
+def around_us(matrix: Matrix) -> Matrix:
+    """The same matrix for the arena ``here``, where nobody chooses the build."""
+    return attrs.evolve(matrix, runsc=(RunscAxis(name=HERE.name),))
 
 
 @attrs.frozen(kw_only=True)
@@ -223,7 +238,7 @@ def _chosen(names: Iterable[str], known: Mapping[int, Experiment]) -> tuple[Expe
 def _columns(matrix: Matrix, builds: Mapping[str, Build]) -> Iterable[Column]:
     for axis in matrix.runsc:
         build = builds[axis.name]
-        for platform in axis.platforms or build.platforms[:1]:
+        for platform in axis.platforms or build.platforms[:1] or ("",):
             for workload in matrix.workloads:
                 for mechanism in matrix.mechanisms:
                     yield Column(
@@ -241,6 +256,7 @@ def _cell(experiment: Experiment, column: Column, left_out: str = "") -> Cell:
         experiment=experiment,
         workload=column.workload.kind,
         version=column.workload.version,
+        arena="here" if column.build == HERE else "gvisor",
         runsc=column.build.version,
         platform=column.platform,
         mechanism=_mechanism(experiment, column),
