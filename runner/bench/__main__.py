@@ -1,13 +1,14 @@
-"""``python -m runner.bench``: the whole table, on this host and in gVisor.
+"""``python -m runner.bench [ROUNDS] [host|gvisor]...``: one table for each place, both if none is named.
 
-Prints Markdown on stdout, for the docs; what was measured on stands above each table. Needs gcc; strace and proot take part
-where they are installed.
+Prints Markdown on stdout, for the docs; what was measured on, and when, stands above each table. Needs gcc; strace and proot
+take part where they are installed.
 """
 
 import json
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,16 @@ from runner.supply.cache import Cache
 from runner.supply.runsc import find_runsc
 
 ROUNDS = 5
+PLACES = ("host", "gvisor")
 
 
-def main() -> int:
-    """Compile, measure, print."""
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS
+def main(words: list[str]) -> int:
+    """Compile, measure, print; the exit code."""
+    rounds = next((int(word) for word in words if word.isdigit()), ROUNDS)
+    places = [word for word in words if not word.isdigit()] or list(PLACES)
+    if unknown := set(places) - set(PLACES):
+        sys.stderr.write(f"no such place: {', '.join(sorted(unknown))}; there are {', '.join(PLACES)}\n")
+        return 64
     if shutil.which("gcc") is None:
         sys.stderr.write("gcc is not installed; the benchmark's program is compiled with it: apt-get install gcc\n")
         return 4
@@ -34,7 +40,10 @@ def main() -> int:
     with as_file(files("runner.bench") / "micro.c") as source:
         subprocess.run(["gcc", "-O2", "-static", "-o", str(micro), str(source)], check=True)
     inside = (sys.executable, "-m", "runner.bench.measure", str(micro), str(rounds))
-    _table("Linux host", json.loads(_output(inside)))
+    if "host" in places:
+        _table("Linux host", json.loads(_output(inside)))
+    if "gvisor" not in places:
+        return 0
     reason = refused_because()
     if reason:
         sys.stderr.write(f"no figures in gVisor: {reason}\n")
@@ -76,9 +85,9 @@ def _table(title: str, found: dict[str, Any]) -> None:
     names: list[str] = []
     for row in found["median_ns"].values():
         names += [name for name in row if name not in names]
-    out = [
-        f"### {title}: kernel {found['kernel']}, {found['cpus']} processors, medians of {found['rounds']} interleaved rounds"
-    ]
+    day = f"{datetime.now(UTC):%Y-%m-%d}"
+    on = f"kernel {found['kernel']}, {found['cpus']} processors, {day}, medians of {found['rounds']} interleaved rounds"
+    out = [f"### {title}: {on}"]
     out += ["", "| case | " + " | ".join(names) + " |", "|---|" + "---|" * len(names)]
     for case, row in found["median_ns"].items():
         base = row["untraced"]
@@ -98,4 +107,4 @@ def _time(ns: float) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

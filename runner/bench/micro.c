@@ -1,4 +1,5 @@
-/* micro CASE N [PATH]: does one thing N times and prints nanoseconds per repetition.
+/* micro CASE N [PATH]: does one thing N times and prints nanoseconds per repetition. CASE is getppid, open (and close), or
+ *   absent (opens PATH0, PATH1, ..., none of which is there).
  * micro timed PROGRAM [ARGS]: runs a program and prints how long it took, in nanoseconds.
  * The clock is read inside, so what a tracer costs at start-up is left out. */
 #define _GNU_SOURCE
@@ -44,6 +45,13 @@ int main(int argc, char **argv)
     for (long i = 0; i < n; i++) {
         if (!strcmp(argv[1], "getppid")) {
             syscall(SYS_getppid);
+        } else if (!strcmp(argv[1], "absent")) {
+            char name[4096];
+            snprintf(name, sizeof name, "%s%ld", argv[3], i);
+            if (open(name, O_RDONLY) >= 0) {
+                fprintf(stderr, "%s is there\n", name);
+                return 1;
+            }
         } else {
             int fd = open(argv[3], O_RDONLY);
             if (fd < 0) {

@@ -86,7 +86,7 @@ class Examiner:
     def __attrs_post_init__(self) -> None:
         """Index the calls of this architecture by number."""
         self._placer = Placer(self.kernel, self.rules, self.world)
-        self._glance = Glance(self.kernel, self.world)
+        self._glance = Glance(self._placer)
         self._calls = {abi.NUMBERS[name]: call for name, call in BY_NAME.items() if name in abi.NUMBERS}
         others = {*LISTING, *NAMING, *REARRANGING, *SPOOFED_BY_DESCRIPTOR, *(self.delays.names() - set(BY_NAME))}
         self._others = {abi.NUMBERS[name]: name for name in others}

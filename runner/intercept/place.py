@@ -112,9 +112,16 @@ class Placer:
             return ELSEWHERE
         return self._place(eyes, posixpath.join(self.rules.virtual(base), text), text, base, intent)
 
-    def _place(self, eyes: ThreadEyes, path: str, text: str, base: str, intent: Intent) -> Place:
+    def screen(self, eyes: ThreadEyes, path: str, intent: Intent) -> Screening:
+        """How far an absolute path must be looked at, a link at its end already looked for."""
         screening = self.rules.screen(path, follows=intent.follows, creates=intent.creates)
-        if screening is Screening.NO or (screening is Screening.LAST and eyes.link(lexically(path)) is None):
+        if screening is not Screening.LAST:
+            return screening
+        return Screening.NO if eyes.link(lexically(path)) is None else Screening.WALK
+
+    def _place(self, eyes: ThreadEyes, path: str, text: str, base: str, intent: Intent) -> Place:
+        screening = self.screen(eyes, path, intent)
+        if screening is Screening.NO:
             return _NOWHERE
         facts = Facts(self.world)
         resolved, plain = self._resolved(eyes, facts, path, intent, screening)

@@ -76,10 +76,13 @@ class Rules:
     layer: str
     names: set[str]
     parents: frozenset[str]
+    _below: tuple[str, ...] = attrs.field(
+        init=False, default=attrs.Factory(lambda self: tuple(tree + "/" for tree in self.trees), takes_self=True)
+    )
 
     def in_tree(self, path: str) -> bool:
         """Whether ``path`` is a tree's prefix or below one."""
-        return any(path == tree or path.startswith(tree + "/") for tree in self.trees)
+        return path.startswith(self._below) or path in self.trees
 
     def covers(self, path: str) -> bool:
         """Whether the view says anything about ``path``."""

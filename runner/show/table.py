@@ -17,6 +17,8 @@ MARKS = {
     "error": ("!", "red bold"),
     "skipped": ("-", "dim"),
 }
+# The few calls that nearly all stops are about.
+MOST_CALLS = 3
 EVIDENCE_WIDTH = 160
 
 
@@ -119,9 +121,11 @@ def _interception(result: RunResult) -> RenderableType:
     done = result.interception
     if not done.stops and not done.redirects:
         return Padding(Text(f"Interception: {done.mechanism}, no stops"), 0)
+    most = sorted(done.calls.items(), key=lambda item: -item[1])[:MOST_CALLS]
+    about = f", mostly {', '.join(f'{count} {name}' for name, count in most)}" if most else ""
     return Text(
-        f"Interception: {done.mechanism}, {done.stops} stops ({done.stops_per_s:g} a second), {done.redirects} redirects of"
-        f" {len(done.redirects_by_path)} paths, tracer {done.tracer_cpu_s:.2f} s of processor time"
+        f"Interception: {done.mechanism}, {done.stops} stops ({done.stops_per_s:g} a second{about}), {done.redirects}"
+        f" redirects of {len(done.redirects_by_path)} paths, tracer {done.tracer_cpu_s:.2f} s of processor time"
     )
 
 
