@@ -119,8 +119,12 @@ class Examiner:
     def _examine_paths(self, tid: int, call: Call, registers: Any) -> Verdict:  # noqa: ANN401  ctypes structure
         arguments = abi.arguments(registers)
         found = [self.kernel.text(tid, arguments[at.path]) for at in call.paths]
-        if call.name not in self._always and self._glance.is_enough(tid, call, arguments, found[0]):
-            return LEAVE
+        if call.name not in self._always:
+            if self._glance.is_enough(tid, call, arguments, found[0]):
+                return LEAVE
+            again = self._redirect_again(tid, call, registers, arguments, found[0] or b"")
+            if again is not None:
+                return again
         texts = [None if text is None else os.fsdecode(text) for text in found]
         places = [
             self._placer.place(tid, call, at, arguments, text) if text else ELSEWHERE
@@ -161,6 +165,26 @@ class Examiner:
             return text
         base = ThreadEyes(self.world, tid).directory(signed(arguments[at.dirfd])) or ""
         return os.path.normpath(f"{base}/{text}")
+
+    def _redirect_again(
+        self,
+        tid: int,
+        call: Call,
+        registers: Any,  # noqa: ANN401  ctypes structure
+        arguments: tuple[int, ...],
+        text: bytes,
+    ) -> Verdict | None:
+        """A redirect as it was made before, if one look through the thread's own descriptor finds the same file."""
+        plain = self.world.known.plain.get(text)
+        at = call.paths[0]
+        if plain is None or at.dirfd is None or call.open_how is not None:
+            return None
+        eyes = ThreadEyes(self.world, tid)
+        if not eyes.sees(plain.path) or not eyes.finds(self.layer_fd, plain.path, plain.identity):
+            return None
+        self.on_redirect(tid, plain.path, self.rules.layer + plain.path, call.name)
+        changed = {at.dirfd: self.layer_fd, at.path: arguments[at.path] + plain.skip}
+        return Verdict(None, changed, Ending(abi.copy(registers)))
 
     def _redirect(
         self,

@@ -16,6 +16,21 @@ def _sets() -> tuple[set[bytes], ...]:
     return (set(), set(), set(), set())
 
 
+@attrs.frozen
+class Plain:
+    """Where a text leads in the view by its very letters.
+
+    Attributes:
+        path: The path.
+        skip: Slashes before the text that is good relative to the layer.
+        identity: Device and inode of the layer's file there.
+    """
+
+    path: str
+    skip: int
+    identity: tuple[int, int]
+
+
 @attrs.define
 class Known:
     """What was found out since the last change of names.
@@ -24,12 +39,12 @@ class Known:
         no_link: Paths with no link at their end, as the launcher sees them.
         settled: By manner of use (see :func:`manner`): absolute paths, as programs spell them, that cannot concern the view
             whatever thread names them.
-        plain: By text: where in the view it leads by its very letters, as long as the layer has a file there.
+        plain: By text: where in the view it leads, as long as the layer has that file there.
     """
 
     no_link: set[str] = attrs.field(factory=set)
     settled: tuple[set[bytes], ...] = attrs.field(factory=_sets)
-    plain: dict[str, str] = attrs.field(factory=dict)
+    plain: dict[bytes, Plain] = attrs.field(factory=dict)
     _insiders: dict[int, set[str]] = attrs.field(factory=dict)
     _changing: int = 0
 
@@ -43,10 +58,10 @@ class Known:
         if not self._changing:
             self.settled[how].add(text)
 
-    def found_plain(self, text: str, path: str) -> None:
-        """A text leads to ``path`` by its very letters, as long as the layer has a file there."""
+    def found_plain(self, text: bytes, plain: Plain) -> None:
+        """A text leads to a file of the layer."""
         if not self._changing:
-            self.plain[text] = path
+            self.plain[text] = plain
 
     def is_inside(self, tid: int, anchor: str) -> bool:
         """Whether it is known that a thread finds the view's world at ``anchor``."""

@@ -11,11 +11,12 @@ import struct
 import attrs
 
 from runner.intercept.calls import AT_FDCWD, AT_SYMLINK_FOLLOW, AT_SYMLINK_NOFOLLOW, O_TMPFILE, Call, PathAt
+from runner.intercept.known import Plain
 from runner.intercept.port import Kernel
 from runner.intercept.resolve import lexically, resolve
 from runner.intercept.rewrite import Placement
 from runner.intercept.rules import Kind, Rules, Screening, Where
-from runner.intercept.world import ThreadEyes, World
+from runner.intercept.world import ThreadEyes, World, identity
 
 RESOLVE_NO_MAGICLINKS = 0x02
 RESOLVE_NO_SYMLINKS = 0x04
@@ -94,9 +95,6 @@ class Placer:
     def place(self, tid: int, call: Call, at: PathAt, arguments: tuple[int, ...], text: str) -> Place:
         """The place of one path of a call."""
         eyes = ThreadEyes(self.world, tid)
-        plain = self.world.known.plain.get(text)
-        if plain and call.open_how is None and self.world.in_layer(plain) is Kind.FILE and eyes.sees(plain):
-            return _plainly(plain, text)
         intent = intent_of(self.kernel, tid, call, at, arguments)
         if intent is None:
             return ELSEWHERE
@@ -148,11 +146,9 @@ class Placer:
         if where is Where.LAYER_NEW and not self.world.make_parents(resolved):
             return Place(resolved)
         slash = "/" if text.endswith("/") else ""
-        if where is Where.LAYER and plain and not base and not slash:
-            if facts.in_layer(resolved) is Kind.FILE:
-                self.world.known.found_plain(text, resolved)
-            return _plainly(resolved, text)
-        skip = _leading_slashes(text) if plain and not base else None
+        skip = len(text) - len(text.lstrip("/")) if plain and not base else None
+        if where is Where.LAYER and skip is not None and not slash and facts.in_layer(resolved) is Kind.FILE:
+            self._remember(text, resolved, skip)
         return Place(resolved, Placement(target=resolved + slash, in_layer=where is not Where.REAL, skip=skip))
 
     def _resolved(
@@ -172,20 +168,16 @@ class Placer:
         """Whether a real file is named by way of a directory that only the layer has, as ``new/../real``."""
         return self.world.really(path) is Kind.NOTHING and self.world.really(resolved) is not Kind.NOTHING
 
+    def _remember(self, text: str, path: str, skip: int) -> None:
+        found = identity(self.rules.layer + path)
+        if found is not None:
+            self.world.known.found_plain(os.fsencode(text), Plain(path, skip, found))
+
     def _expect(self, name: str) -> None:
         """A new name in the view may be reached through links from now on, so paths that end in it are walked."""
         if name not in self.rules.names:
             self.rules.names.add(name)
             self.world.known.forget()
-
-
-def _plainly(path: str, text: str) -> Place:
-    """The layer's file at ``path``, named by the program's own text."""
-    return Place(path, Placement(target=path, in_layer=True, skip=_leading_slashes(text)))
-
-
-def _leading_slashes(text: str) -> int:
-    return len(text) - len(text.lstrip("/"))
 
 
 @attrs.define

@@ -155,6 +155,10 @@ class ThreadEyes:
         """Whether a descriptor of the thread is what it should be."""
         return identity(f"/proc/{self.tid}/fd/{number}") == expected
 
+    def finds(self, number: int, path: str, expected: Identity) -> bool:
+        """Whether an absolute path, taken relative to a descriptor of the thread, leads to what it should."""
+        return identity(f"/proc/{self.tid}/fd/{number}{path}") == expected
+
     def directory(self, descriptor: int) -> str | None:
         """Path of a directory descriptor (or AT_FDCWD), as this process would name it; None if it has no such name."""
         magic = f"/proc/{self.tid}/cwd" if descriptor == AT_FDCWD else f"/proc/{self.tid}/fd/{descriptor}"
