@@ -29,6 +29,7 @@ from runner.show.compared import print_comparison
 from runner.show.explained import print_rule
 from runner.show.listed import list_rows, print_list
 from runner.show.table import print_result
+from runner.sightings import sightings
 
 IMAGES = Path("docs/images")
 RESULTS = Path("results")
@@ -95,7 +96,12 @@ def main() -> int:
     terminal("list", "runner list", 150, lambda console: print_list(console, rows))
     terminal("classify", f"runner classify {slow.name}", 130, lambda console: print_classified(console, slow))
     blocker = "poststarthook-priority-classes"
-    terminal("explain", f"runner explain {blocker}", 102, lambda console: print_rule(console, RULES[blocker]))
+    terminal(
+        "explain",
+        f"runner explain {blocker}",
+        102,
+        lambda console: print_rule(console, RULES[blocker], sightings(RESULTS, blocker)),
+    )
     with tempfile.TemporaryDirectory() as directory:
         page = write_page(RESULTS, baseline_files(RESULTS, "exp13")[0], run, Path(directory) / "report.html")
         photograph(page, "report", 1180, 1240)

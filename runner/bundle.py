@@ -6,18 +6,23 @@ What this module must not do: leave a half-written archive, or follow links out 
 import gzip
 import io
 import platform
+import re
+import shlex
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import attrs
 
 from runner.baseline import logs_of
+from runner.core.compare_environment import facts_of
 from runner.core.lines import LineSplitter
 from runner.core.redact import Redactor
-from runner.formats.markdown import result_to_markdown
+from runner.formats.markdown import result_to_markdown, table
 from runner.formats.words import rerun_command
 from runner.host.store import StoreError, read_result
+from runner.model.result import RunResult
+from runner.report.evidence import read_evidence
 
 KINDS = (".log", ".jsonl", ".log.gz", ".jsonl.gz")
 CHUNK = 2**16
@@ -57,7 +62,7 @@ def make_bundle(result_file: Path, out: Path, *, redact: bool = True) -> Bundle:
         for path in logs:
             if path.is_file() and not path.is_symlink():
                 members[path.name.removesuffix(".gz")] = _clean(_lines(path), redactor)
-        readme = f"{result_to_markdown(result)}\n### Run it again\n\n```sh\n{rerun_command(result)}\n```\n"
+        readme = _readme(result_file, result)
         counts = redactor.counts if redactor else {}
         taken = ", ".join(f"{count} {what}" for what, count in sorted(counts.items())) or "nothing"
         note = f"Taken out: {taken}. This finds forms, not meanings: look through it before you send it.\n"
@@ -66,6 +71,30 @@ def make_bundle(result_file: Path, out: Path, *, redact: bool = True) -> Bundle:
     except (OSError, EOFError) as error:
         raise StoreError(f"cannot make {out}: {error}; choose another place with --out") from error
     return Bundle(path=out, members=tuple(sorted(members)), redacted=dict(counts))
+
+
+def _readme(result_file: Path, result: RunResult) -> str:
+    """What a maintainer reads first, who has neither this tool nor time: outcome, log, command, versions."""
+    text = [result_to_markdown(result), "### The log around each blocker", ""]
+    excerpts = read_evidence(result_file, result).excerpts
+    for b in sorted((b for b in result.blockers if b.count), key=lambda b: not b.fatal):
+        excerpt = excerpts.get(f"{b.source}:{b.line_no}")
+        lines = [f"{number:6d}  {said}" for number, said in excerpt.lines] if excerpt else [b.line]
+        text += [f"{b.id}, {b.source}:{b.line_no}", "", *_fenced(lines), ""]
+    commit = result.environment.get("git_commit")
+    again = [f"git checkout {commit}"] if commit else []
+    text += ["### Run it again", "", *_fenced([*again, rerun_command(result)], "sh"), ""]
+    text += ["The workload's own command:", "", *_fenced([shlex.join(result.workload.command)], "sh"), ""]
+    steps = [(step.id, step.kind, step.outcome, step.verified or step.reason) for step in result.steps]
+    text += ["### Steps", "", *table(("step", "kind", "outcome", "seen to work by"), steps), ""]
+    text += ["### Environment", "", *table(("", ""), facts_of(result).items()), ""]
+    return "\n".join(text)
+
+
+def _fenced(lines: Sequence[str], language: str = "text") -> list[str]:
+    # Longer than any fence in a log line, so that no line ends it.
+    fence = "`" * max(3, *(len(ticks) + 1 for line in lines for ticks in re.findall("`+", line)), 3)
+    return [fence + language, *lines, fence]
 
 
 def _clean(lines: Iterator[str], redactor: Redactor | None) -> bytes:

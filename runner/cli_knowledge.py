@@ -42,11 +42,16 @@ def _near(word: str, names: Iterable[str]) -> list[str]:
     metavar="DIR",
     help="Write a page for every blocker and an index there instead (docs/blockers).",
 )
-def explain(blocker: str | None, *, as_json: bool, markdown: Path | None) -> None:
-    """Say what is known about BLOCKER: symptom, cause, workaround, upstream threads. Without BLOCKER, list all."""
+@RESULTS
+def explain(blocker: str | None, *, as_json: bool, markdown: Path | None, results: Path) -> None:
+    """Say what is known about BLOCKER: symptom, cause, workaround, upstream threads, and where it was seen or overcome.
+
+    Without BLOCKER, list all.
+    """
     from runner.core.blockers import RULES  # noqa: PLC0415
     from runner.core.codec import to_plain  # noqa: PLC0415
     from runner.show.explained import print_all, print_rule  # noqa: PLC0415
+    from runner.sightings import sightings  # noqa: PLC0415
 
     if markdown is not None:
         from runner.reporting import write_blocker_pages  # noqa: PLC0415
@@ -65,10 +70,11 @@ def explain(blocker: str | None, *, as_json: bool, markdown: Path | None) -> Non
         near = _near(blocker, RULES)
         offer = f"did you mean {', '.join(near)}?" if near else "runner explain lists all"
         raise click.UsageError(f"no blocker {blocker!r}; {offer}")
+    seen = sightings(results, rule.id)
     if as_json:
-        print_json(to_plain(rule))
+        print_json({**to_plain(rule), "in_versions": to_plain(seen)})
     else:
-        print_rule(stdout(), rule)
+        print_rule(stdout(), rule, seen)
 
 
 @click.command(context_settings=RUN_WORDS)

@@ -1,6 +1,6 @@
 """What is known about blockers, for a terminal."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console, Group
 from rich.padding import Padding
@@ -9,18 +9,27 @@ from rich.text import Text
 
 from runner.core.blocker_rule import BlockerRule
 from runner.formats.blocker_page import facts_of
+from runner.sightings import Sighting
 
 WIDTH = 100
 
 
-def print_rule(console: Console, rule: BlockerRule) -> None:
-    """One blocker in full."""
+def print_rule(console: Console, rule: BlockerRule, seen: Sequence[Sighting] = ()) -> None:
+    """One blocker in full, and in which promoted results it stands."""
     parts: list[Text | Padding] = [Text(rule.id, style="bold red" if rule.fatal else "bold yellow")]
     for heading, text in facts_of(rule):
         parts += [Text(), Text(heading, style="bold"), Padding(Text(text), (0, 0, 0, 2))]
     for heading, lines in (("Upstream", rule.links), ("Seen in", rule.seen_in)):
         if lines:
             parts += [Text(), Text(heading, style="bold"), *(Padding(Text(line), (0, 0, 0, 2)) for line in lines)]
+    if seen:
+        table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
+        for _ in range(4):
+            table.add_column(overflow="fold")
+        for one in seen:
+            outcome = Text(one.outcome, style="yellow" if one.outcome == "seen" else "green")
+            table.add_row(outcome, one.workload, one.arena, f"{one.baseline}{f', by {one.by}' if one.by else ''}")
+        parts += [Text(), Text("In versions, by the baselines", style="bold"), Padding(table, (0, 0, 0, 2))]
     parts += [Text(), Text("Recognised by", style="bold"), Padding(Text(rule.pattern, style="dim"), (0, 0, 0, 2))]
     console.print(Group(*parts), width=min(console.width, WIDTH))
 

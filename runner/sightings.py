@@ -1,0 +1,64 @@
+"""In which versions a blocker was seen or overcome, as far as promoted results tell.
+
+The problem: a rule says from which release on a blocker is gone only once somebody has seen it gone. The evidence for that are
+results, and those that are kept are the promoted ones.
+
+What this module must not do: conclude. A version in which a blocker was neither seen nor overcome is not in the list.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+import attrs
+
+from runner.baseline import all_baselines, baseline_name
+from runner.core.codec import FormatError
+from runner.host.store import StoreError, read_result
+from runner.model.result import RunResult
+
+
+@attrs.frozen(kw_only=True)
+class Sighting:
+    """One promoted result that knows a blocker.
+
+    Attributes:
+        workload: Kind and version.
+        arena: ``gvisor`` with runsc's version, or ``host`` with the kernel's.
+        baseline: The result's name.
+        outcome: Whether it was seen or shown to be overcome.
+        by: What overcame it.
+    """
+
+    workload: str
+    arena: str
+    baseline: str
+    outcome: Literal["seen", "overcome"]
+    by: str = ""
+
+
+def sightings(results: Path, blocker: str) -> tuple[Sighting, ...]:
+    """Every promoted result that lists the blocker, by name; broken ones are left out, since ``compare`` names them."""
+    found: list[Sighting] = []
+    for path in all_baselines(results):
+        try:
+            result = read_result(path)
+        except (FormatError, StoreError):
+            continue
+        found += _of(result, blocker)
+    return tuple(found)
+
+
+def _of(result: RunResult, blocker: str) -> list[Sighting]:
+    arena = result.arena
+    place = f"{arena.kind} {arena.runsc_version or arena.kernel}".strip()
+    return [
+        Sighting(
+            workload=f"{result.workload.kind} {result.workload.version}".strip(),
+            arena=place,
+            baseline=baseline_name(result),
+            outcome="seen" if b.count else "overcome",
+            by=b.resolved_by or "",
+        )
+        for b in result.blockers
+        if b.id == blocker
+    ]
