@@ -1,8 +1,9 @@
 """Promoted results: what the gate compares with, committed beside the code.
 
 ``results/baseline/exp13.json`` is the result of one real run, copied as it is; its raw logs and events lie compressed in
-``exp13.logs/``. A stand-in's run is no evidence about k3s, so each kind of workload but k3s has a name of its own:
-``exp13.standin.json``. Repeats, for the gate on time, are ``exp13.repeat2.json`` and so on, without logs.
+``exp13.logs/``. A stand-in's run is no evidence about k3s, nor one on plain Linux about gVisor, so each kind of workload but
+k3s, and the arena ``host``, have names of their own: ``exp13.standin.json``, ``exp13.host.json``. Repeats, for the gate on
+time, are ``exp13.repeat2.json`` and so on, without logs.
 
 What this module must not do: judge. Whether a run deserves to be a baseline, the user decides by accepting it.
 """
@@ -26,9 +27,13 @@ class BaselineError(StoreError):
 
 
 def baseline_name(result: RunResult) -> str:
-    """``exp13`` for k3s, else with the kind of workload: ``exp13.standin``."""
-    name = f"exp{result.experiment.number:02d}"
-    return name if result.workload.kind == "k3s" else f"{name}.{result.workload.kind}"
+    """``exp13`` for k3s in gVisor, else with what is different: ``exp13.standin``, ``exp13.host``, ``exp13.standin.host``."""
+    parts = [f"exp{result.experiment.number:02d}"]
+    if result.workload.kind != "k3s":
+        parts.append(result.workload.kind)
+    if result.arena.kind == "host":
+        parts.append(result.arena.kind)
+    return ".".join(parts)
 
 
 def baseline_files(results: Path, name: str) -> list[Path]:

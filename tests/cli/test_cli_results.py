@@ -80,6 +80,13 @@ def test_a_stand_in_never_becomes_the_baseline_of_k3s(results: Path) -> None:
     assert not (results / "baseline/exp13.json").exists()
 
 
+def test_a_run_on_plain_linux_never_becomes_the_baseline_of_gvisor(results: Path) -> None:
+    stored(results, attrs.evolve(K3S, arena=attrs.evolve(K3S.arena, kind="host")), "20261102T000000Z-bbbbbb")
+    assert runner(results, "accept", "exp13").exit_code == 0
+    assert (results / "baseline/exp13.host.json").is_file()
+    assert not (results / "baseline/exp13.json").exists()
+
+
 def test_repeats_are_accepted_together_and_fewer_replace_more(results: Path) -> None:
     for number in range(2):
         stored(results, K3S, f"20261102T00000{number}Z-bbbbbb")
