@@ -59,14 +59,13 @@ SERVER_RULES: Final = (
         pattern=r'\bPostStartHook \\?"scheduling/bootstrap-system-priority-classes\\?" failed: ',
         symptom="An F line of hooks.go, a Go panic and the end of k3s, usually 10 s or more after the API server "
         "began to serve.",
-        cause="The hook gets one error while it creates system-node-critical. Two are known: 'database is locked' "
-        "(kine on a slow disk; "
-        "reproduced with every pread64 and pwrite64 delayed by 80 ms) and 'forbidden: not yet ready to handle "
-        "request' (admission caches not synced within "
-        "10 s; not reproduced). The tracer alone does not cause it: not seen under the original's interceptor at full "
-        "speed nor with a 40 % CPU quota.",
-        workaround="Faster storage under the datastore: data directory on tmpfs, or --datastore-endpoint=memory:// "
-        "where kine has it (0.15 and later).",
+        cause="The hook takes one error for final while it creates a system priority class. Three are known, each "
+        "reproduced by slow storage alone, with nothing intercepted: 'forbidden: not yet ready to handle request' "
+        "(the caches of the admission plugins were not filled within 10 s of the first create; experiment 50), "
+        "'database is locked' (a writer waited 30 s for the others; experiment 40), and 'Timeout: request did not "
+        "complete' (34 s). The tracer alone does not cause it.",
+        workaround="Take the slow disk away from under the datastore: docs/poststarthook.md has what helps, and by how "
+        "much.",
         advice="put the datastore on fast storage",
         links=(f"{_K3S}/issues/2425", f"{_K3S}/issues/5406", f"{_KUBERNETES}/issues/123089"),
         seen_in=("slow-disk", ORIGINAL),
@@ -94,7 +93,8 @@ SERVER_RULES: Final = (
         pattern=r"forbidden: not yet ready to handle request",
         symptom="Requests are answered with 403 while the API server starts. Whoever does not try again fails of it: "
         "the priority-class hook, flannel.",
-        cause="An admission plugin waits at most 10 s for its caches, then refuses every create.",
+        cause="An admission plugin waits at most 10 s for its caches, then refuses every create. A cache is filled by a "
+        "list, and a list by reads of the datastore: reads that take 6 s each are enough.",
         workaround="Whatever makes the start faster: storage, processors, less interception.",
         advice="make the API server's start faster (storage, processors)",
         links=(f"{_K3S}/issues/5406", f"{_K3S}/issues/2989", f"{_KUBERNETES}/issues/123089"),

@@ -61,7 +61,7 @@ def test_an_amount_is_read_as_people_write_it(name, written, amount):
 @pytest.mark.parametrize(
     ("word", "message"),
     [
-        ("slow-dsk", r"no such fault; there are: slow-disk \(120 ms\), .*, and none"),
+        ("slow-dsk", r"no such fault; there are: slow-disk \(200 ms\), .*, and none"),
         ("slow-disk=40%", "is no amount for fault slow-disk; write a number and one of ms, s"),
         ("slow-disk=0ms", "above zero"),
         ("slow-disk=fast", "is no amount"),

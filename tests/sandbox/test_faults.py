@@ -27,7 +27,7 @@ def test_a_slow_disk_is_felt_by_sqlite_under_a_mechanism_that_traces_nothing_els
     code, result = run_standin(tmp_path, "--mechanism", "mount", "--fault", "slow-disk=20ms")
     assert (code, result["differences"]) == (0, [])
     assert fatal(result) == ["flannel-vxlan-unsupported"]
-    assert result["arena"]["fault"] == "slow-disk: 20 ms per pread64 pwrite64"
+    assert result["arena"]["fault"] == "slow-disk: 20 ms per pread64 pwrite64 below /var/lib"
     assert result["interception"]["mechanism"] == "mount"
     assert result["interception"]["redirects"] == 0
     held = the_fault(result, "slow-disk")["hits"]

@@ -173,4 +173,4 @@ def test_a_threshold_is_the_step_between_survived_and_lost_with_n_of_m(anew):
     assert found.found.lost / found.found.survived < 1.52
     assert {tried.survived for tried in found.tried} == {Tally(2, 0), Tally(0, 2)}
     assert found.unit == "s"
-    assert found.fault == "slow-disk: N per pread64 pwrite64"
+    assert found.fault == "slow-disk: N per pread64 pwrite64 below /var/lib"
