@@ -82,3 +82,25 @@ def test_the_nodes_device_gives_traffic_to_services_its_address_and_goes_with_th
     assert "10.42.0.1/32" in applied
     assert "dev node0 src 10.42.0.1" in routed
     assert rest[-2:] == ["[('d', '')]", "1"]
+
+
+VIEW = """
+from pathlib import Path
+from experiments.exp63_routed_veth import EXPERIMENT
+from runner.intercept.mount_plan import mount_plan
+from runner.intercept.mounts import apply_mounts, enter_private_namespace, look
+enter_private_namespace()
+layer = "/run/layer"
+Path(layer).mkdir()
+apply_mounts(mount_plan(EXPERIMENT.view, look(EXPERIMENT.view, layer), layer))
+shown, real = (Path(f"{root}/proc/sys/net/ipv4/ip_forward") for root in ("", f"{layer}/.real"))
+print(real.read_text().strip())
+shown.write_text("1")
+print(shown.read_text().strip(), real.read_text().strip())
+"""
+
+
+def test_forwarding_that_a_plugin_turns_on_under_the_mounted_view_is_gvisors_own() -> None:
+    done = in_sandbox(f"cat > /tmp/view.py << 'END'\n{VIEW}END\n{sys.executable} /tmp/view.py")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.split() == ["0", "1", "1"]
