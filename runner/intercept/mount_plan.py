@@ -91,11 +91,16 @@ class MountOverlay:
 
 @attrs.frozen
 class Bind:
-    """Bind ``source`` over ``target``, with everything mounted below it if ``recursive``."""
+    """Bind ``source`` over ``target``, with everything mounted below it if ``recursive``.
+
+    ``apart`` keeps it free of what is mounted on the source later. Where mounts are shared, an overlay over /proc/sys would
+    else appear over its saved copy as well, and the files bound from there would be the overlay's.
+    """
 
     source: str
     target: str
     recursive: bool = False
+    apart: bool = False
 
 
 Action = MakeDirectory | WriteFile | MakeLink | MountTmpfs | MountOverlay | Bind
@@ -147,7 +152,7 @@ def mount_plan(view: View, facts: MountFacts, layer: str) -> MountPlan:
     missing = [path for path in single if facts.kinds[path] is not Kind.FILE]
     covered: list[str] = []
     for tree in view.trees:
-        actions += [MakeDirectory(_real(layer, tree.prefix)), Bind(tree.prefix, _real(layer, tree.prefix))]
+        actions += [MakeDirectory(_real(layer, tree.prefix)), Bind(tree.prefix, _real(layer, tree.prefix), apart=True)]
     for parent in dict.fromkeys(map(posixpath.dirname, missing)):
         here = [path for path in missing if posixpath.dirname(path) == parent]
         why_not = LINKS_LOST if parent == PROCESSES else facts.overlay.get(parent, "not tried")

@@ -166,6 +166,8 @@ def _carry_out(action: Action) -> str:
             options = f"lowerdir={lower},upperdir={upper},workdir={work}"
             libc.mount("overlay", target, "overlay", 0, options)
             return target
-        case Bind(source, target, recursive):
+        case Bind(source, target, recursive, apart):
             libc.mount(source, target, "", MS_BIND | (MS_REC if recursive else 0))
+            if apart:
+                libc.mount("", target, "", MS_PRIVATE)
             return target
