@@ -191,8 +191,8 @@ def report(runs: tuple[str, ...], *, form: str, index: bool, out: Path | None, r
             raise click.UsageError("--out takes one RUN: each page is a file of its own")
         for path, result in found:
             click.echo(str(write_page(results, path, result, out)))
-    elif found:
-        text = text_of(form, [result for _, result in found])
+    elif found or form in {"junit", "tap"}:
+        text = text_of(form, [result for _, result in found], problems)
         if form == "github":
             append_summary(text)
         if out is not None:

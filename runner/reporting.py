@@ -53,12 +53,13 @@ def report_files(
     return found, problems
 
 
-def text_of(form: str, found: Sequence[RunResult]) -> str:
-    """The results in a text format: markdown, rows, github, junit, tap, csv or json."""
+def text_of(form: str, found: Sequence[RunResult], problems: Sequence[Problem] = ()) -> str:
+    """The results in a text format: markdown, rows, github, junit, tap, csv or json; junit and tap hold the problems, too."""
+    what = [problem.what for problem in problems]
     if form == "junit":
-        return results_to_junit(found)
+        return results_to_junit(found, what)
     if form == "tap":
-        return results_to_tap(found)
+        return results_to_tap(found, what)
     if form == "csv":
         return results_to_csv(found)
     if form == "rows":

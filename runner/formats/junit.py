@@ -8,7 +8,7 @@ What this module must not do: write what XML 1.0 forbids; log lines hold control
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from xml.etree import ElementTree as ET
 
 from runner.core.compare import why_not_measured
@@ -19,16 +19,32 @@ from runner.model.result import AssertionResult, RunResult
 _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def results_to_junit(results: Iterable[RunResult]) -> str:
-    """One document for all runs."""
+def results_to_junit(results: Iterable[RunResult], problems: Sequence[str] = ()) -> str:
+    """One document for all runs.
+
+    Args:
+        results: The runs.
+        problems: What could not be read, or is not there: each a case that is an error, so that nothing run is never green.
+    """
     root = ET.Element("testsuites", name="runner")
     suites = [_suite(result) for result in results]
+    if problems:
+        suites.append(_problems(problems))
     for key in ("tests", "failures", "errors"):  # Jenkins' schema knows no "skipped" here
         root.set(key, str(sum(int(suite.get(key, "0")) for suite in suites)))
     root.set("time", f"{sum(float(suite.get('time', '0')) for suite in suites):.3f}")
     root.extend(suites)
     ET.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+
+
+def _problems(problems: Sequence[str]) -> ET.Element:
+    count = str(len(problems))
+    suite = ET.Element("testsuite", name="results", tests=count, failures="0", errors=count, skipped="0", time="0.000")
+    for number, problem in enumerate(problems, start=1):
+        case = ET.SubElement(suite, "testcase", classname="results", name=f"result {number} is there", time="0.000")
+        _child(case, "error", "no-result", problem, problem)
+    return suite
 
 
 def _suite(result: RunResult) -> ET.Element:

@@ -3,15 +3,15 @@
 An assertion that fails in a run that is as expected is ``not ok # TODO``; what could not be judged is ``# SKIP``.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from runner.core.compare import why_not_measured
 from runner.formats.words import furthest, headline, where
 from runner.model.result import AssertionResult, RunResult
 
 
-def results_to_tap(results: Iterable[RunResult]) -> str:
-    """One document; each run is one point for its outcome and one for each assertion."""
+def results_to_tap(results: Iterable[RunResult], problems: Sequence[str] = ()) -> str:
+    """One document; each run is one point for its outcome and one for each assertion, each problem one that failed."""
     points: list[str] = []
     number = 0
     for result in results:
@@ -20,6 +20,9 @@ def results_to_tap(results: Iterable[RunResult]) -> str:
             number += 1
             suffix = f" # {directive}" if directive else ""
             points.append(f"{'ok' if ok else 'not ok'} {number} - {_flat(said)}{suffix}")
+    for problem in problems:
+        number += 1
+        points.append(f"not ok {number} - {_flat(problem)}")
     return "\n".join(["TAP version 14", f"1..{number}", *points]) + "\n"
 
 

@@ -282,6 +282,13 @@ def test_every_format_of_a_report(results: Path, form: str, tmp_path: Path) -> N
     assert out.read_text() == done.stdout
 
 
+@pytest.mark.parametrize(("form", "said"), [("junit", "<error"), ("tap", "not ok 1 - exp99: no run is stored")])
+def test_a_report_for_ci_is_written_even_when_nothing_ran(results: Path, form: str, said: str, tmp_path: Path) -> None:
+    out = tmp_path / "report"
+    assert runner(results, "report", "exp99", "--format", form, "--out", str(out)).exit_code == 3
+    assert said in out.read_text()
+
+
 def test_the_index_lists_broken_runs_and_experiments_never_run(results: Path) -> None:
     broken = stored(results, K3S, "20261103T000000Z-cccccc") / "result.json"
     broken.write_text("{")

@@ -38,7 +38,7 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
 @settings(max_examples=50)
 @given(results=st.lists(any_result(), max_size=3))
 def test_any_results_are_valid_by_jenkins_own_schema(results: list[RunResult]) -> None:
-    jenkins_schema().validate(results_to_junit([*results, K3S, real("exp13-standin")]))
+    jenkins_schema().validate(results_to_junit([*results, K3S, real("exp13-standin")], ["x: no such run"]))
 
 
 @cache
@@ -105,6 +105,14 @@ def test_a_run_that_died_early_has_every_case_and_is_red(died: RunResult) -> Non
     assert suite is not None
     assert suite.attrib["errors"] == "1"
     assert len(suite.findall("testcase")) == 1 + len(K3S.assertions)
+
+
+def test_nothing_to_report_is_red_and_says_what_to_do() -> None:
+    root = ET.fromstring(results_to_junit([], ["exp13: no run is stored in results; run an experiment first"]))  # noqa: S314
+    assert (root.attrib["tests"], root.attrib["errors"]) == ("1", "1")
+    error = root.find(".//error")
+    assert error is not None
+    assert "run an experiment first" in error.attrib["message"]
 
 
 def test_control_characters_of_a_log_do_not_break_the_document() -> None:
