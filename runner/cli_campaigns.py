@@ -163,7 +163,7 @@ def matrix_show(declaration: Path, /, *, as_json: bool, results: Path) -> None:
     from runner.show.matrix import matrix_rows, print_matrix  # noqa: PLC0415
 
     _, plan = _planned(declaration)
-    rows = matrix_rows(plan, Journal(results).attempts)
+    rows = matrix_rows(plan, Journal(results, adopt=False).attempts)
     if as_json:
         print_json(rows)
     else:

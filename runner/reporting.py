@@ -8,8 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from runner.baseline import DIRECTORY, is_repeat
+from runner.campaign.journal import Journal
 from runner.core.blockers import RULES
 from runner.core.codec import FormatError, to_plain
+from runner.core.status import seen_where
 from runner.formats.blocker_page import GENERATED, blocker_pages
 from runner.formats.csv_table import results_to_csv
 from runner.formats.junit import results_to_junit
@@ -23,6 +25,10 @@ from runner.registry import DeclarationError, all_experiments
 from runner.report.evidence import read_evidence
 from runner.report.page import index_page, run_page
 from runner.sides import Problem, files_of
+from runner.supply.gvisors import GVISORS, known
+
+KEPT_MATRIX = Path("results/matrix")
+"""The attempts of the matrix that are committed, with their runs."""
 
 
 def report_files(
@@ -117,6 +123,24 @@ def write_report(path: Path, text: str) -> Path:
     return path
 
 
+def met_in_the_matrix(kept: Path = KEPT_MATRIX) -> dict[str, list[str]]:
+    """Blocker -> builds of gVisor, oldest first, with the workloads that met it there, from the committed matrix."""
+    order = [build.version for build in GVISORS]
+    met: dict[str, list[str]] = {}
+    for blocker, places in seen_where(Journal(kept, adopt=False).attempts).items():
+        builds: dict[str, list[str]] = {}
+        for version, workload in sorted(places):
+            builds.setdefault(version, []).append(workload)
+        oldest_first = sorted(builds, key=lambda version: order.index(version) if version in order else len(order))
+        met[blocker] = [f"{_named(version)}: {', '.join(builds[version])}" for version in oldest_first]
+    return met
+
+
+def _named(version: str) -> str:
+    build = known(version)
+    return f"gVisor {build.name} ({version})" if build else f"gVisor {version}"
+
+
 def write_blocker_pages(directory: Path) -> list[Path]:
     """Write a page for each blocker and their index; pages of blockers that are no more are removed.
 
@@ -124,7 +148,7 @@ def write_blocker_pages(directory: Path) -> list[Path]:
         StoreError: They cannot be written.
     """
     logs = [path.name.removesuffix(".log.gz") for path in Path("tests/logs").glob("*.log.gz")]
-    pages = blocker_pages(RULES, logs)
+    pages = blocker_pages(RULES, logs, met_in_the_matrix())
     for former in directory.glob("*.md"):
         if former.name not in pages and GENERATED in former.read_text(encoding="utf-8"):
             former.unlink()

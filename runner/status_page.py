@@ -38,7 +38,7 @@ def write_status(plan: Plan, directories: Sequence[Path], out: Path) -> tuple[Pa
     facts: dict[str, dict[str, str]] = {}
     for directory in directories:
         facts = {**facts_of(directory), **facts}
-        for attempts in Journal(directory).attempts.values():
+        for attempts in Journal(directory, adopt=False).attempts.values():
             for attempt in attempts:
                 if attempt.id not in places:
                     places[attempt.id] = directory

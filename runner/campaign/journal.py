@@ -33,19 +33,21 @@ class Journal:
 
     Args:
         results: The results directory; it need not exist yet.
+        adopt: Take in runs that ended before their attempt was written; without it, nothing is written by opening.
 
     Raises:
         StoreError: It cannot be read.
         FormatError: A file in it is no attempt, or of a newer version; the message names it.
     """
 
-    def __init__(self, results: Path) -> None:
+    def __init__(self, results: Path, *, adopt: bool = True) -> None:
         self.results = results
         self.directory = results / DIRECTORY
         self._attempts: dict[str, list[Attempt]] = {}
         for path in sorted(self.directory.glob("*.json")):
             self._note(read_attempt(path))
-        self._adopt()
+        if adopt:
+            self._adopt()
 
     @property
     def attempts(self) -> Attempts:

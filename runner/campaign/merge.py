@@ -11,6 +11,7 @@ from pathlib import Path
 
 import attrs
 
+from runner.campaign.facts import DIRECTORY as FACTS
 from runner.campaign.journal import DIRECTORY, Journal, file_name
 from runner.core.cell import Attempt, agreement
 from runner.core.codec import to_json
@@ -52,6 +53,7 @@ def merge(into: Path, sources: Sequence[Path], *, compress: bool = False) -> Mer
             raise StoreError(
                 f"{source}: no attempts in it; name a results directory in which a matrix or series was run"
             )
+        _copy_facts(source / FACTS, into / FACTS)
         for attempt in (one for attempts in journal.attempts.values() for one in attempts):
             there = into / DIRECTORY / file_name(attempt)
             if not there.exists():
@@ -80,6 +82,18 @@ def _disagreement(attempts: Sequence[Attempt]) -> str:
         for one in attempts
     )
     return f"{attempts[0].cell}: {'; '.join(said)}"
+
+
+def _copy_facts(source: Path, target: Path) -> None:
+    """What arenas can do, of those that the target knows nothing of yet."""
+    try:
+        for path in sorted(source.glob("*.json")):
+            if not (target / path.name).exists():
+                target.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, target / f".{path.name}.partial")
+                (target / f".{path.name}.partial").rename(target / path.name)
+    except OSError as error:
+        raise StoreError(f"cannot copy {source} to {target}: {error.strerror or error}") from error
 
 
 def _copy_run(source: Path, target: Path, *, compress: bool) -> None:

@@ -300,6 +300,17 @@ def _seen(plan: Plan, by_column: Mapping[tuple[str, ...], Sequence[Attempt]]) ->
     return {blocker: tuple(builds) for blocker, builds in sorted(found.items())}
 
 
+def seen_where(done: Attempts) -> dict[str, frozenset[tuple[str, str]]]:
+    """Blocker -> (version of gVisor, workload with its version) of every attempt that met it."""
+    found: dict[str, set[tuple[str, str]]] = {}
+    for attempts in done.values():
+        for attempt in attempts:
+            for blocker in _all_blockers(attempt):
+                where = attempt.cell.runsc, f"{attempt.cell.workload} {attempt.cell.version}"
+                found.setdefault(blocker, set()).add(where)
+    return {blocker: frozenset(places) for blocker, places in found.items()}
+
+
 def until(workaround: Workaround, builds: Sequence[str]) -> tuple[str, str]:
     """The last build that needs a workaround, and the first after it that does not; empty where nothing shows it.
 

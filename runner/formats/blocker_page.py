@@ -9,6 +9,7 @@ GENERATED = (
     "<!-- Made by `runner explain --markdown docs/blockers` from runner/core/blocker_rules*.py; change it there. -->"
 )
 LOGS = "../../tests/logs"
+STATUS = "../status.md"
 
 
 def facts_of(rule: BlockerRule) -> tuple[tuple[str, str], ...]:
@@ -26,12 +27,13 @@ def facts_of(rule: BlockerRule) -> tuple[tuple[str, str], ...]:
     return tuple((heading, text) for heading, text in facts if text)
 
 
-def blocker_page(rule: BlockerRule, logs: Iterable[str] = ()) -> str:
+def blocker_page(rule: BlockerRule, logs: Iterable[str] = (), seen: Iterable[str] = ()) -> str:
     """One page.
 
     Args:
         rule: The row.
         logs: Names of recorded logs that exist, for links.
+        seen: Builds of gVisor with the workloads, in which a run of the matrix met it.
     """
     known = set(logs)
     text = [f"# {rule.id}", "", GENERATED, ""]
@@ -42,6 +44,9 @@ def blocker_page(rule: BlockerRule, logs: Iterable[str] = ()) -> str:
     if rule.seen_in:
         places = (f"[`{name}`]({LOGS}/{name}.log.gz)" if name in known else name for name in rule.seen_in)
         text += ["## Seen in", "", *(f"- {place}" for place in places), ""]
+    if builds := tuple(seen):
+        text += ["## Met in the matrix", "", *(f"- {_escape(build)}" for build in builds), ""]
+        text += [f"From the runs behind [what works where]({STATUS}).", ""]
     text += ["## Recognised by", "", "```text", rule.pattern, "```", ""]
     if rule.unless is not None:
         text += ["but not", "", "```text", rule.unless, "```", ""]
@@ -71,11 +76,13 @@ def blocker_index(rules: Iterable[BlockerRule]) -> str:
     return "\n".join(text)
 
 
-def blocker_pages(rules: Mapping[str, BlockerRule], logs: Iterable[str] = ()) -> dict[str, str]:
+def blocker_pages(
+    rules: Mapping[str, BlockerRule], logs: Iterable[str] = (), seen: Mapping[str, Iterable[str]] | None = None
+) -> dict[str, str]:
     """File name -> content, of all pages and the index."""
-    known = tuple(logs)
+    known, met = tuple(logs), seen or {}
     return {"index.md": blocker_index(rules.values())} | {
-        f"{rule.id}.md": blocker_page(rule, known) for rule in rules.values()
+        f"{rule.id}.md": blocker_page(rule, known, met.get(rule.id, ())) for rule in rules.values()
     }
 
 

@@ -9,6 +9,7 @@ import pytest
 from some_cells import BAD, GOOD, attempt, cell
 
 from runner.campaign.drive import drive
+from runner.campaign.facts import facts_of
 from runner.campaign.journal import Journal, file_name
 from runner.campaign.merge import merge
 from runner.core.agenda import Policy
@@ -52,6 +53,14 @@ def test_three_shards_merged_say_what_one_unsharded_campaign_says(tmp_path: Path
     assert said(tmp_path / "merged") == said(tmp_path / "whole")
     for attempts in Journal(tmp_path / "merged").attempts.values():
         assert all((tmp_path / "merged" / one.run / "result.json").is_file() for one in attempts)
+
+
+def test_facts_of_the_arenas_come_along(tmp_path: Path) -> None:
+    run(tmp_path / "shard", PLACED[:1])
+    (tmp_path / "shard" / "facts").mkdir()
+    (tmp_path / "shard" / "facts" / "r1-systrap.json").write_text('{"runsc": "r1", "facts": {"veth pair": "yes"}}')
+    merge(tmp_path / "merged", [tmp_path / "shard"])
+    assert facts_of(tmp_path / "merged") == {"r1": {"veth pair": "yes"}}
 
 
 def test_the_same_shard_twice_changes_nothing(tmp_path: Path) -> None:
