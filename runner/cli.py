@@ -11,6 +11,7 @@ import trio
 from rich.console import Console
 
 from runner import cli_campaigns, cli_knowledge, cli_results, cli_search, cli_up
+from runner.cli_results import print_json, stdout
 from runner.exit_codes import ExitCode, exit_code
 from runner.log import configure_log, log
 
@@ -30,7 +31,7 @@ def show(exp: str) -> None:
     from runner.registry import find  # noqa: PLC0415
     from runner.show.declaration import print_declaration  # noqa: PLC0415
 
-    print_declaration(_stdout(), find(exp))
+    print_declaration(stdout(), find(exp))
 
 
 @cli.command()
@@ -140,7 +141,7 @@ def run(
                 result, directory = trio.run(job)
         log().info("run.finished", experiment=experiment.name, verdict=result.verdict, directory=str(directory))
         if not as_json:
-            print_result(_stdout(), result, str(directory))
+            print_result(stdout(), result, str(directory))
         results.append(result)
         began = now()
         if result.ended_by.reason == "interrupted":
@@ -169,10 +170,10 @@ def classify(logs: tuple[str, ...], *, as_json: bool) -> None:
     if as_json:
         from runner.core.codec import to_plain  # noqa: PLC0415
 
-        _print_json(to_plain(found))
+        print_json(to_plain(found))
     else:
         for one in found:
-            print_classified(_stdout(), one)
+            print_classified(stdout(), one)
     sys.exit(ExitCode.NOTHING_RUN if unread or any(not one.lines for one in found) else ExitCode.AS_EXPECTED)
 
 
@@ -186,9 +187,9 @@ def doctor(*, as_json: bool) -> None:
 
     checks = trio.run(examine)
     if as_json:
-        _print_json(to_plain(checks))
+        print_json(to_plain(checks))
     else:
-        print_checkup(_stdout(), checks)
+        print_checkup(stdout(), checks)
     failed = any(check.state == "fail" for check in checks)
     sys.exit(ExitCode.SKIPPED if failed else ExitCode.AS_EXPECTED)
 
@@ -236,18 +237,6 @@ def _message(error: BaseException) -> str:
     while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]
     return str(error)
-
-
-def _print_json(document: object) -> None:
-    import json  # noqa: PLC0415
-
-    click.echo(json.dumps(document, indent=2))
-
-
-def _stdout() -> Console:
-    console = Console(highlight=False)
-    # A pipe has no width; the default of 80 would fold evidence beyond recognition.
-    return console if console.is_terminal else Console(highlight=False, width=200)
 
 
 def _stderr() -> Console:

@@ -3,8 +3,10 @@
 What this module must not do: decide. It turns words into calls, prints what they return, and exits with the contract's code.
 """
 
+import io
 import json
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from runner.core.compared import Comparison
     from runner.core.gate import Gate
 
+_TRAILING = re.compile(r"[ \t]+$", re.MULTILINE)
 # RUN may be -1 or -2, which click would take for options.
 RUN_WORDS = {"ignore_unknown_options": True}
 RESULTS = click.option(
@@ -206,7 +209,15 @@ def report(runs: tuple[str, ...], *, form: str, index: bool, out: Path | None, r
 def stdout() -> Console:
     """The console for results; a pipe has no width, and the default of 80 would fold evidence beyond recognition."""
     console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=200)
+    return console if console.is_terminal else Console(highlight=False, width=200, file=_Trimmed())
+
+
+class _Trimmed(io.StringIO):
+    """Standard output without the blanks with which tables fill their lines: in a file or a pipe they are in the way."""
+
+    def write(self, text: str) -> int:
+        click.echo(_TRAILING.sub("", text), nl=False)
+        return len(text)
 
 
 def print_json(document: object) -> None:

@@ -58,12 +58,16 @@ def read_evidence(result_file: Path, result: RunResult) -> Evidence:
         try:
             excerpts |= {f"{source}:{found.line_no}": found for found in _excerpts(directory, source, sorted(wanted))}
         except (OSError, EOFError) as error:
-            missing.append(f"{directory / source}: {error}")
+            missing.append(f"{directory / source}: {_why(error)}")
     try:
         return Evidence(timeline=timeline(_events(directory)), excerpts=excerpts, missing=tuple(missing))
     except (OSError, EOFError, FormatError) as error:
-        missing.append(f"{directory / EVENTS}: {error}")
+        missing.append(f"{directory / EVENTS}: {_why(error)}")
         return Evidence(timeline=None, excerpts=excerpts, missing=tuple(missing))
+
+
+def _why(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 def references(text: str) -> tuple[str, ...]:
