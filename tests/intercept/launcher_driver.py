@@ -1,5 +1,6 @@
 """Runs programs under the launcher, one mechanism or another, in a world of their own."""
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -11,10 +12,10 @@ from typing import IO, Any, TypeVar
 import attrs
 
 from runner.intercept.mount_plan import mount_plan
-from runner.intercept.mounts import apply_mounts, enter_private_namespace, look
+from runner.intercept.mounts import Applied, apply_mounts, enter_private_namespace, look, undo
 from runner.intercept.plan import Delay, LaunchPlan, to_json
 from runner.intercept.records import AnyRecord, Report, from_line
-from runner.intercept.view_layer import materialise
+from runner.intercept.view_layer import ViewError, materialise
 from runner.model.view import StatfsSpoof, View, ViewFile, ViewTree
 
 ROOT = Path(__file__).parents[2]
@@ -109,6 +110,7 @@ class Running:
     process: subprocess.Popen[str]
     events: IO[bytes]
     output: IO[str]
+    mounted_below: tuple[Path, ...] = ()
 
     def next_record(self, kind: type[RecordKind]) -> RecordKind:
         """Read records until one of a kind."""
@@ -122,6 +124,7 @@ class Running:
         """Wait for the end."""
         records = tuple(from_line(line) for line in self.events)
         code = self.process.wait(timeout_s)
+        unmount_below(*self.mounted_below)
         self.output.seek(0)
         text = self.output.read()
         self.events.close()
@@ -159,7 +162,9 @@ def start(
     output = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115  closed when the run is finished
 
     def mount() -> None:
-        enter_private_namespace()
+        # gVisor of 2022 has no private namespaces: there it is mounted for all, and taken away when the run is finished.
+        with contextlib.suppress(ViewError):
+            enter_private_namespace()
         facts = look(world.view, str(world.layer))
         if refuse_overlay:
             facts = attrs.evolve(facts, overlay=dict.fromkeys(facts.overlay, "refused for the test"))
@@ -180,7 +185,14 @@ def start(
     os.close(events_write)
     with os.fdopen(plan_write, "w") as file:
         file.write(to_json(plan))
-    return Running(process, os.fdopen(events_read, "rb"), output)
+    below = (world.base, world.layer) if mechanism == "mount" else ()
+    return Running(process, os.fdopen(events_read, "rb"), output, below)
+
+
+def unmount_below(*directories: Path) -> None:
+    """Undo what a mechanism mounted where everybody sees it."""
+    targets = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
+    undo(Applied(tuple(t for t in targets if any(Path(t).is_relative_to(directory) for directory in directories))))
 
 
 def run(world: World, mechanism: str, argv: list[str], **options: Any) -> Outcome:
