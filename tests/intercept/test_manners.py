@@ -1,8 +1,11 @@
 """What tracers get wrong: signals, threads, new programs, other roots. Each program checks itself."""
 
+import sys
+from pathlib import Path
+
 import attrs
 import pytest
-from launcher_driver import make_world, run
+from launcher_driver import make_world, run, start
 
 from runner.model.view import StatfsSpoof
 
@@ -131,6 +134,27 @@ def test_a_hit_costs_one_seccomp_stop_and_one_or_two_more(manners):
     stops = {kind: many.report.stops[kind] - few.report.stops.get(kind, 0) for kind in ("seccomp", "syscall")}
     assert stops["seccomp"] == 500
     assert stops["syscall"] in (500, 1000)
+
+
+@pytest.mark.parametrize(
+    ("path", "most"),
+    [
+        pytest.param("real", 4, id="a miss: wait, registers, text, resume"),
+        pytest.param("only/new", 12, id="a hit: two or three stops, and one look at the file"),
+    ],
+)
+def test_what_a_stop_costs_is_counted_in_the_tracers_own_system_calls(build, world, path, most):
+    program = build.c("manners", static=True)
+    launcher = (sys.executable, str(Path(__file__).parent / "counting_launcher.py"))
+
+    def requests(opens):
+        # Not in the tree, where every name has to be looked for: an ordinary file.
+        name = world.out / "plain" if path == "real" else world.tree / path
+        outcome = start(world, "seccomp", [program, "opens", str(name), str(opens)], launcher=launcher).finish()
+        return int(outcome.output.split()[-1])
+
+    # Once a second everything is forgotten and asked anew, whatever the machine's pace: a few more, never one each.
+    assert requests(1020) - requests(20) <= most * 1000 + 50
 
 
 @TRACING
