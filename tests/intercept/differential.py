@@ -188,24 +188,26 @@ def table(documents: dict[str, dict[str, Any]]) -> str:
     """Markdown: cases of each program in each place, and how many of them differ under each mechanism."""
     mechanisms = (*MECHANISMS, "proot")
     rows = [
-        "| place | program | called from | cases | " + " | ".join(mechanisms) + " |",
+        "| place | program | called from | cases each | " + " | ".join(mechanisms) + " |",
         "|---|---|---|---|" + "---|" * len(mechanisms),
     ]
     for place, document in documents.items():
         groups: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
         for one in document["comparisons"]:
             groups.setdefault((one["subject"], one["context"]), {})[one["mechanism"]] = one
+        # Contexts of a program with the same figures share a row.
+        merged: dict[tuple[str, str], list[str]] = {}
         for (subject, context), by_mechanism in groups.items():
             cases = next(iter(by_mechanism.values()))["cases"]
             cells = [_verdict(by_mechanism.get(mechanism)) for mechanism in mechanisms]
-            rows.append(f"| {place} | {subject} | {context} | {cases} | " + " | ".join(cells) + " |")
-    rows += [
-        "",
-        *(
-            f"- waived for {w.mechanism or 'all'} on {w.kernel or 'all kernels'}: `{w.lines}`: {w.reason}"
-            for w in WAIVERS
-        ),
-    ]
+            merged.setdefault((subject, f"{cases} | " + " | ".join(cells)), []).append(context)
+        rows += [
+            f"| {place} | {subject} | {', '.join(names)} | {cells} |" for (subject, cells), names in merged.items()
+        ]
+    rows.append("")
+    for waiver in WAIVERS:
+        kernels = f"kernels `{waiver.kernel}`" if waiver.kernel else "all kernels"
+        rows.append(f"- waived for {waiver.mechanism or 'all'} on {kernels}: `{waiver.lines}`: {waiver.reason}")
     return "\n".join(rows) + "\n"
 
 
