@@ -301,6 +301,8 @@ PROC_SYS = View(
         "sysctl-kubelet": ("kubelet-sysctl-missing", "overcommit-memory-eio"),
         "sysctl-net": ("route-localnet-missing",),
     },
+    # In runs where every call was looked at, all redirects came of openat, while more than half of the stops were for others.
+    calls="opening",
 )
 
 ROUTE_LOCALNET = next(file for file in PROC_SYS.files if file.path.endswith("/route_localnet"))

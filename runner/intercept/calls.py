@@ -194,6 +194,11 @@ CHANGING: tuple[Call, ...] = (
     _two("linkat", None, at=True),
 )
 
+# All that a view for readers alone needs, and the proof that an observed program is used.
+OPENING = (
+    "open", "creat", "openat", "openat2", "access", "faccessat", "faccessat2", "execve", "execveat",
+)  # fmt: skip
+
 BY_NAME: dict[str, Call] = {call.name: call for call in READING + CHANGING}
 
 # Calls after which a name may be a link that was none before, or lead elsewhere: noticed whenever any path is looked at.

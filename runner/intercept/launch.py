@@ -13,6 +13,7 @@ from runner.intercept.calls import (
     LINKING,
     LISTING,
     NAMING,
+    OPENING,
     READING,
     REARRANGING,
     SPOOFED_BY_DESCRIPTOR,
@@ -52,8 +53,9 @@ def traced_calls(plan: LaunchPlan) -> frozenset[str]:
     view = plan.view
     names: set[str] = set()
     if view.trees or view.files or plan.observe:
-        names |= {call.name for call in READING} | {*LINKING, *REARRANGING}
-    if view.trees or view.files:
+        names |= {*LINKING, *REARRANGING}
+        names |= {*OPENING} if view.calls == "opening" else {call.name for call in READING}
+    if (view.trees or view.files) and view.calls == "every":
         names |= {call.name for call in CHANGING} | {*LISTING, *NAMING}
     if view.statfs:
         names |= {*SPOOFED_BY_PATH, *SPOOFED_BY_DESCRIPTOR}

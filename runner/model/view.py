@@ -5,6 +5,7 @@ Nothing here knows how a view is applied.
 """
 
 from pathlib import PurePosixPath
+from typing import Literal
 
 import attrs
 
@@ -68,12 +69,18 @@ class View:
         files: Files with made-up content, below a tree or on their own.
         statfs: Spoofed filesystem types.
         holds_back: Part -> ids of the fatal blockers that appear when it is left out, as far as that is known.
+        calls: Which system calls a filtering interceptor stops for it. ``every``: all that can tell the view from the
+            sandbox. ``opening``: those that open, execute or ask for access; programs that only stat, list, rename or read
+            links find the sandbox's own there. For views whose readers are known, by runs with ``every``, to do no more.
     """
 
     trees: tuple[ViewTree, ...] = ()
     files: tuple[ViewFile, ...] = ()
     statfs: tuple[StatfsSpoof, ...] = ()
     holds_back: dict[str, tuple[str, ...]] = attrs.field(factory=dict)
+    calls: Literal["every", "opening"] = attrs.field(
+        default="every", validator=attrs.validators.in_(("every", "opening"))
+    )
 
     def __attrs_post_init__(self) -> None:
         """Refuse a table that says two things about one path."""
@@ -110,6 +117,7 @@ class View:
             files=tuple(file for file in self.files if file.part not in parts),
             statfs=tuple(spoof for spoof in self.statfs if spoof.part not in parts),
             holds_back={part: blocker for part, blocker in self.holds_back.items() if part not in parts},
+            calls=self.calls,
         )
 
     def part_of(self, path: str) -> str | None:

@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import attrs
 import pytest
 from launcher_driver import ROOT, run, start
 
@@ -107,6 +108,17 @@ class TestRecords:
         assert any(path.endswith("/true") and call == "execve" for path, call in seen)
         assert outcome.report.observed_by_path[plain] >= 3
         assert outcome.report.redirects_by_path == {}
+
+    def test_a_view_for_openers_alone_stops_no_other_calls(self, world):
+        openers = attrs.evolve(world, view=attrs.evolve(world.view, calls="opening"))
+        new, link = world.tree / "only/new", world.out / "link"
+        script = f"cat {new}; test -e {new} || echo unseen; ln -s {new} {link}; cat {link}; {world.tree}/only/script x"
+        outcome = run(openers, "seccomp", ["sh", "-c", script])
+        assert outcome.output.splitlines()[:3] == ["new", "unseen", "new"]
+        assert "Permission denied" in outcome.output  # the script, found where only the view has it
+        calls = set(outcome.report.calls)
+        assert {"openat", "execve"} <= calls
+        assert not calls & {"newfstatat", "stat", "readlink", "readlinkat", "getdents64", "getcwd", "mkdir", "unlink"}
 
     def test_without_a_tracer_nothing_is_stopped(self, world):
         outcome = run(world, "mount", ["cat", str(world.tree / "only/new")])
