@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from runner.core.cell import Attempt
     from runner.core.matrix import Matrix, Placed, Plan
 
+# A stand-in waits more than it works; k3s has both processors busy, and is timed.
+STANDIN_JOBS = 2
 FORMATS = click.Choice(["text", "markdown", "json"])
 
 
@@ -28,6 +30,8 @@ def policy_options(command: Callable[..., None]) -> Callable[..., None]:
     for option in (
         click.option("--fresh", is_flag=True, help="Run everything again, also what was finished before."),
         click.option("--retry", is_flag=True, help="Run again what was not to be had, did not start, or broke."),
+        click.option("--jobs", type=click.IntRange(min=1), help="Arenas at once; series on the stand-in 2, else 1."),
+        click.option("--now", hidden=True, help="What --fresh and --retry count from: given to helpers."),
         click.option(
             "--budget", "budget_s", type=float, metavar="S", help="Begin no run that would end later than this."
         ),
@@ -64,6 +68,7 @@ def series(
     """
     from runner.campaign.cells import RealCells  # noqa: PLC0415
     from runner.campaign.drive import drive  # noqa: PLC0415
+    from runner.campaign.helpers import helpers, together  # noqa: PLC0415
     from runner.campaign.journal import Journal  # noqa: PLC0415
     from runner.campaign.series import series_cells, series_ground  # noqa: PLC0415
     from runner.core.series import series_rows  # noqa: PLC0415
@@ -74,6 +79,8 @@ def series(
 
     known = all_experiments()
     wanted = [find(exp, known) for exp in exps] or list(known.values())
+    jobs = words.pop("jobs")
+    words["now"] = now = words["now"] or _now()
     policy = _policy(words, repeat=repeat)
     options = RunOptions(results=results, **words)
     view = CampaignView(_stderr())
@@ -82,7 +89,9 @@ def series(
     cells = series_cells(wanted, ground)
     journal = Journal(results)
     run_cell = RealCells(results=results, view=view.run, ground=ground)
-    campaign = drive(cells, journal, run_cell, policy, tell=view.tell)
+    jobs = jobs or (STANDIN_JOBS if ground.workload.kind == "standin" else 1)
+    with helpers(_again(now), jobs - 1) as others:
+        campaign = together(lambda: drive(cells, journal, run_cell, policy, tell=view.tell), journal, others)
     rows = series_rows(cells, journal.attempts)
     where = where_words(rows, ground)
     print_series(rows, where, form, stdout())
@@ -138,16 +147,21 @@ def matrix_run(
     """Run what is left of the matrix, the most informative cells first."""
     from runner.campaign.cells import RealCells  # noqa: PLC0415
     from runner.campaign.drive import drive  # noqa: PLC0415
+    from runner.campaign.helpers import helpers, together  # noqa: PLC0415
     from runner.campaign.journal import Journal  # noqa: PLC0415
     from runner.show.campaign import CampaignView  # noqa: PLC0415
 
+    jobs = words.pop("jobs", None) or 1
+    words["now"] = now = words.get("now") or _now()
     declared, plan = _planned(declaration, here=arena == "here")
     placed = _selected(plan, only, runsc, workload, shard)
     cells = [one.cell for one in placed]
     policy = _policy(words, repeat=declared.repeat, in_doubt=declared.in_doubt, order="informative")
     view = CampaignView(_stderr())
     journal = Journal(results)
-    campaign = drive(cells, journal, RealCells(results=results, view=view.run), policy, tell=view.tell)
+    run_cell = RealCells(results=results, view=view.run)
+    with helpers(_again(now), jobs - 1) as others:
+        campaign = together(lambda: drive(cells, journal, run_cell, policy, tell=view.tell), journal, others)
     _print_tally(cells, journal, plan)
     _say_left(campaign)
     sys.exit(_matrix_code(campaign, [a for cell in cells for a in journal.attempts.get(cell.fingerprint, ())]))
@@ -271,10 +285,19 @@ def _selected(
     return list(part(chosen, int(number), int(of)))
 
 
+def _now() -> str:
+    return dt.datetime.now(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _again(now: str) -> list[str]:
+    """The words of this very command, for a helper: it begins at the same time and has no helpers of its own."""
+    return [*sys.argv[1:], "--jobs", "1", "--now", now]
+
+
 def _policy(words: dict[str, Any], **more: Any) -> Any:  # noqa: ANN401  the policy's own fields
     from runner.core.agenda import Policy  # noqa: PLC0415
 
-    now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    now = words.pop("now")
     return Policy(
         anew_since=now if words.pop("fresh", False) else "",
         retry_since=now if words.pop("retry", False) else "",

@@ -58,7 +58,8 @@ def write_series(page: Path, rows: Sequence[SeriesRow], where: Sequence[str], re
         StoreError: The page cannot be written.
     """
     there = page.read_text(encoding="utf-8") if page.is_file() else ""
-    links = Path(os.path.relpath(results, page.parent)).as_posix()
+    way = Path(os.path.relpath(results, page.parent)).as_posix()
+    links = "" if way == "." else f"{way}/"
     write_report(page, put_between_marks(there, series_markdown(rows, where, links)))
 
 

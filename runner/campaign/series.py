@@ -30,11 +30,14 @@ def series_ground(options: RunOptions, progress: Progress) -> Ground:
 
 
 def series_cells(experiments: Iterable[Experiment], ground: Ground) -> tuple[Cell, ...]:
-    """A cell for each experiment that declares an outcome for the workload."""
+    """A cell for each experiment that declares an outcome for the workload; on the stand-in none with a fault."""
     return tuple(_cell(experiment, ground) for experiment in experiments if _is_for(experiment, ground))
 
 
 def _is_for(experiment: Experiment, ground: Ground) -> bool:
+    if experiment.faults and ground.workload.kind == "standin":
+        # What a slow disk does to k3s is a matter of k3s's own work and timeouts, of which the stand-in has none.
+        return False
     try:
         experiment.expected_for(ground.workload.kind)
     except LookupError:

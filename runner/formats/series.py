@@ -32,13 +32,13 @@ def series_words(row: SeriesRow) -> tuple[str, ...]:
     )
 
 
-def series_markdown(rows: Sequence[SeriesRow], where: Sequence[str], links: str = "") -> str:
+def series_markdown(rows: Sequence[SeriesRow], where: Sequence[str], links: str | None = None) -> str:
     """The table with what it was measured on.
 
     Args:
         rows: The experiments.
         where: Lines about versions and machine.
-        links: Where the results directory is from the page, for links; empty makes none.
+        links: What leads from the page into the results directory, e.g. ``../results/``; None makes no links.
     """
     lines = table(HEADINGS, [_marked(row, links) for row in rows])
     return "\n".join([BEGIN, "", *(cell(line) for line in where), "", *lines, "", END, ""])
@@ -61,11 +61,11 @@ def put_between_marks(page: str, block: str) -> str:
     return before + block.removesuffix("\n") + after
 
 
-def _marked(row: SeriesRow, links: str) -> tuple[str, ...]:
+def _marked(row: SeriesRow, links: str | None) -> tuple[str, ...]:
     name, *words = series_words(row)
     if not row.attempts:
         return name, *words
     newest = row.attempts[-1]
-    if links and newest.run:
-        name = Safe(f"[{cell(name)}]({links}/{newest.run}/result.json)")
+    if links is not None and newest.run:
+        name = Safe(f"[{cell(name)}]({links}{newest.run}/result.json)")
     return name, *words[:3], f"{VERDICT_SIGNS[newest.outcome.verdict]} {words[3]}", words[4]
