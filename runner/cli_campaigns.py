@@ -91,7 +91,9 @@ def series(
     run_cell = RealCells(results=results, view=view.run, ground=ground)
     jobs = jobs or (STANDIN_JOBS if ground.workload.kind == "standin" else 1)
     with helpers(_again(now), jobs - 1) as others:
-        campaign = together(lambda: drive(cells, journal, run_cell, policy, tell=view.tell), journal, others)
+        campaign = together(
+            lambda: drive(cells, journal, run_cell, policy, tell=view.tell, arenas=jobs), journal, others
+        )
     rows = series_rows(cells, journal.attempts)
     where = where_words(rows, ground)
     print_series(rows, where, form, stdout())
@@ -161,7 +163,9 @@ def matrix_run(
     journal = Journal(results)
     run_cell = RealCells(results=results, view=view.run)
     with helpers(_again(now), jobs - 1) as others:
-        campaign = together(lambda: drive(cells, journal, run_cell, policy, tell=view.tell), journal, others)
+        campaign = together(
+            lambda: drive(cells, journal, run_cell, policy, tell=view.tell, arenas=jobs), journal, others
+        )
     _print_tally(cells, journal, plan)
     _say_left(campaign)
     sys.exit(_matrix_code(campaign, [a for cell in cells for a in journal.attempts.get(cell.fingerprint, ())]))

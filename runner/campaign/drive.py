@@ -67,6 +67,7 @@ def drive(
     policy: Policy,
     *,
     tell: Callable[[Position], None] = lambda _: None,
+    arenas: int = 1,
     clock: Callable[[], float] = time.monotonic,
 ) -> Campaign:
     """Run what is left of some cells.
@@ -77,6 +78,7 @@ def drive(
         run_cell: Makes one attempt.
         policy: Order, repeats, budget.
         tell: Told how far it is, before each attempt and at the end.
+        arenas: How many processes are at these cells, this one included: for the time that is left.
         clock: Seconds from any zero.
 
     Raises:
@@ -90,7 +92,7 @@ def drive(
         elapsed_s = clock() - began
         free = [one for one in todo if one.cell.fingerprint not in busy]
         chosen = choose(free, journal.attempts, policy, elapsed_s)
-        tell(_position(cells, todo, chosen, made, elapsed_s, policy))
+        tell(_position(cells, todo, chosen, made, elapsed_s, policy, arenas))
         if chosen is None:
             end: CampaignEnd = "complete" if not todo else "budget" if free else "elsewhere"
             return Campaign(end=end, made=tuple(made), left=todo, elapsed_s=elapsed_s)
@@ -117,8 +119,9 @@ def _position(
     made: Sequence[Attempt],
     elapsed_s: float,
     policy: Policy,
+    arenas: int,
 ) -> Position:
-    wanted_s = time_left_s(todo)
+    wanted_s = time_left_s(todo) / arenas
     left_s = wanted_s if policy.budget_s is None else min(wanted_s, max(policy.budget_s - elapsed_s, 0.0))
     return Position(
         todo=chosen,

@@ -20,6 +20,8 @@ Link = Callable[[Attempt], str]
 _PLAIN: Final = re.compile(r"[\w ,.:+-]*")
 Tone = Literal["good", "bad", "warn", "soft", ""]
 SIGNS: Final[dict[str, str]] = {"good": "✅ ", "bad": "❌ ", "warn": "❔ ", "soft": "", "": ""}
+# A page has colours, and cannot rely on a font with pictures.
+PLAIN_SIGNS: Final[dict[str, str]] = {"good": "✓ ", "bad": "✗ ", "warn": "? ", "soft": "", "": ""}
 
 TITLE: Final = "What works where"
 INTRODUCTION: Final = (

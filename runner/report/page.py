@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from runner.core.blockers import RULES
 from runner.core.milestones import MILESTONES
-from runner.formats.status import INTRODUCTION, SIGNS, TITLE, Section
+from runner.formats.status import INTRODUCTION, PLAIN_SIGNS, TITLE, Section
 from runner.formats.words import furthest, headline, rerun_command, where
 from runner.history import Summary
 from runner.model.result import RunResult
@@ -125,7 +125,12 @@ def status_page(found: Sequence[Section], made: str) -> str:
         _environment()
         .get_template("status.html.j2")
         .render(
-            style=_asset("style.css"), title=TITLE, introduction=INTRODUCTION, made=made, sections=found, signs=SIGNS
+            style=_asset("style.css"),
+            title=TITLE,
+            introduction=INTRODUCTION,
+            made=made,
+            sections=found,
+            signs=PLAIN_SIGNS,
         )
     )
 
