@@ -41,6 +41,18 @@ SQLITE_TUNED: Final = WorkloadFlag(
     workloads=parts.K3S_REAL,
 )
 
+SQLITE_COLD: Final = WorkloadFlag(
+    id="sqlite-cold",
+    flags=(
+        (
+            "--datastore-endpoint=sqlite:///var/lib/rancher/k3s/server/state.db"
+            "?_journal=WAL&_cache_size=1&_busy_timeout=30000&_txlock=immediate"
+        ),
+    ),
+    reason="SQLite keeps one page, and no connection shares it with another: what is asked for is read from the disk",
+    workloads=parts.K3S_REAL,
+)
+
 DATASTORE_IN_MEMORY: Final = WorkloadFlag(
     id="datastore-in-memory",
     flags=("--datastore-endpoint=memory://",),

@@ -9,6 +9,7 @@ import attrs
 
 from runner.core.ablation import Baseline, Row, baseline_of, effect, pairs_worth_trying, row
 from runner.core.cell import Cell, CellOutcome
+from runner.core.milestones import MILESTONES
 from runner.core.minimize import Ask, Hopeless, Minimal, minimize
 from runner.core.tally import Tally
 from runner.core.threshold import AskAmount, Threshold, grid, threshold
@@ -146,7 +147,7 @@ def ablate(
     known = baseline_of(trials.attempts(whole))
     return Ablation(
         rows=tuple(rows),
-        reached=tuple(sorted(known.reached)) if known else (),
+        reached=tuple(name for name in MILESTONES if name in known.reached) if known else (),
         fatal=tuple(sorted(known.fatal)) if known else (),
         runs=known.runs if known else 0,
         made=trials.made,
