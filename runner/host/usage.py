@@ -7,6 +7,7 @@ hands its time up.
 """
 
 import os
+import re
 import resource
 from pathlib import Path
 
@@ -16,8 +17,11 @@ from runner.intercept.descendants import descendants
 
 LOOK_EVERY_S = 1.0
 _MIB = 2**20
+# From here on a process's mappings are looked at one by one, which takes milliseconds.
+SUSPICIOUS_MIB = 4096
 # Fields of /proc/PID/stat behind the name, from 0: the third of the manual is the first here.
 _RSS_PAGES = 21
+_MAPPING = re.compile(r"[0-9a-f]+-[0-9a-f]+ \S+ [0-9a-f]+ \S+ \d+ *(?P<path>.*)")
 
 
 class UsageMeter:
@@ -43,9 +47,15 @@ class UsageMeter:
 
     def look(self, pids: list[int]) -> None:
         """Take one sample of some processes."""
-        pages = sum(_resident_pages(self._proc / str(pid) / "stat") for pid in pids)
-        self.peak_rss_mib = max(self.peak_rss_mib, pages * self._page_mib)
+        held_mib = sum(self._resident_mib(self._proc / str(pid)) for pid in pids)
+        self.peak_rss_mib = max(self.peak_rss_mib, held_mib)
         self.peak_processes = max(self.peak_processes, len(pids))
+
+    def _resident_mib(self, process: Path) -> float:
+        said_mib = _resident_pages(process / "stat") * self._page_mib
+        if said_mib < SUSPICIOUS_MIB:
+            return said_mib
+        return said_mib - _beyond_files(process) / _MIB
 
 
 def children_cpu_s() -> float:
@@ -60,3 +70,25 @@ def _resident_pages(stat: Path) -> int:
         return int(stat.read_bytes().rpartition(b")")[2].split()[_RSS_PAGES])
     except (OSError, ValueError, IndexError):  # gone meanwhile
         return 0
+
+
+def _beyond_files(process: Path) -> int:
+    """Bytes that count as resident although their file has none there."""
+    beyond, size = 0, None
+    try:
+        for line in (process / "smaps").read_text(errors="replace").splitlines():
+            if mapping := _MAPPING.match(line):
+                size = _size_of(mapping["path"])
+            elif size is not None and line.startswith("Rss:"):
+                beyond += max(int(line.split()[1]) * 1024 - size, 0)
+    except (OSError, ValueError, IndexError):
+        return 0
+    return beyond
+
+
+def _size_of(path: str) -> int | None:
+    """A mapped file's size; None for what is no file, or gone."""
+    try:
+        return Path(path).stat().st_size if path.startswith("/") else None
+    except OSError:
+        return None

@@ -38,6 +38,23 @@ def test_who_is_gone_meanwhile_counts_nothing(tmp_path: Path) -> None:
     assert meter.peak_rss_mib == pytest.approx(10 * PAGE_MIB)
 
 
+def test_what_a_mapping_holds_beyond_the_end_of_its_file_does_not_count(tmp_path: Path) -> None:
+    # gVisor, when bbolt maps and populates 10 GiB of a small file; in form as its smaps says it.
+    database = tmp_path / "member/snap/db"
+    database.parent.mkdir(parents=True)
+    database.write_bytes(bytes(2**20))
+    process(tmp_path, 10, pages=int(10_340 / PAGE_MIB), name="etcd")
+    (tmp_path / "10/smaps").write_text(
+        f"7ed7c5550000-7eda45550000 r--s 00000000 00:12 804                        {database}\n"
+        "Size:           10485760 kB\nRss:            10485760 kB\nPss:            10485760 kB\n"
+        "7eda45550000-7eda4b550000 rw-p 00000000 00:00 0 \n"
+        "Size:             102400 kB\nRss:              101376 kB\n"
+    )
+    meter = UsageMeter(1, tmp_path)
+    meter.look([10])
+    assert meter.peak_rss_mib == pytest.approx(10_340 - 10_239, abs=1)
+
+
 @pytest.mark.trio
 async def test_a_real_familys_memory_is_seen() -> None:
     program = "import sys; held = b'x' * 64 * 2**20; print('held', flush=True); sys.stdin.read()"
