@@ -79,7 +79,7 @@ def series(
 
     known = all_experiments()
     wanted = [find(exp, known) for exp in exps] or list(known.values())
-    jobs = words.pop("jobs")
+    jobs, helping = words.pop("jobs"), words["now"] is not None
     words["now"] = now = words["now"] or _now()
     policy = _policy(words, repeat=repeat)
     options = RunOptions(results=results, **words)
@@ -99,7 +99,7 @@ def series(
     print_series(rows, where, form, stdout())
     if page is not None:
         write_series(page, rows, where, results)
-    _say_left(campaign)
+    _say_left(campaign, helping=helping)
     sys.exit(_series_code(campaign, [attempt for row in rows for attempt in row.attempts]))
 
 
@@ -153,7 +153,7 @@ def matrix_run(
     from runner.campaign.journal import Journal  # noqa: PLC0415
     from runner.show.campaign import CampaignView  # noqa: PLC0415
 
-    jobs = words.pop("jobs", None) or 1
+    jobs, helping = words.pop("jobs", None) or 1, words.get("now") is not None
     words["now"] = now = words.get("now") or _now()
     declared, plan = _planned(declaration, here=arena == "here")
     placed = _selected(plan, only, runsc, workload, shard)
@@ -167,7 +167,7 @@ def matrix_run(
             lambda: drive(cells, journal, run_cell, policy, tell=view.tell, arenas=jobs), journal, others
         )
     _print_tally(cells, journal, plan)
-    _say_left(campaign)
+    _say_left(campaign, helping=helping)
     sys.exit(_matrix_code(campaign, [a for cell in cells for a in journal.attempts.get(cell.fingerprint, ())]))
 
 
@@ -318,8 +318,8 @@ def _print_tally(cells: Any, journal: Any, plan: "Plan") -> None:  # noqa: ANN40
     click.echo(f"{len(cells)} cells: {said}; {len(plan.impossible)} places without a cell")
 
 
-def _say_left(campaign: "Campaign") -> None:
-    if campaign.left:
+def _say_left(campaign: "Campaign", *, helping: bool) -> None:
+    if campaign.left and not helping:
         why = {
             "budget": "did not fit into the budget",
             "interrupted": "interrupted",

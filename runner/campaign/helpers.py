@@ -42,8 +42,10 @@ def together(work: Callable[[], Campaign], journal: Journal, others: Sequence["s
         others: The helpers.
     """
     while True:
+        # Looked at before: a helper that ends meanwhile leaves something to be taken in.
+        helped = any(one.poll() is None for one in others)
         campaign = work()
-        if campaign.end != "elsewhere" or not any(one.poll() is None for one in others):
+        if campaign.end != "elsewhere" or not helped:
             return campaign
         for one in others:
             one.wait()
