@@ -106,7 +106,9 @@ def formats(session: nox.Session) -> None:
     if go is None:
         session.warn("no Go here: the workflow files were not looked at")
         return
-    workflows = [*sorted((ROOT / ".github" / "workflows").glob("*.yml")), ROOT / "docs" / "workflow.yml"]
+    made = archive / "matrix.yml"
+    made.write_text(session.run("python", "-m", "runner", "matrix", "workflow", silent=True, log=False))
+    workflows = [*sorted((ROOT / ".github" / "workflows").glob("*.yml")), ROOT / "docs" / "workflow.yml", made]
     session.run(go, "run", ACTIONLINT, *map(str, workflows), external=True)
 
 

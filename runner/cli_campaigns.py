@@ -100,7 +100,7 @@ def series(
     if page is not None:
         write_series(page, rows, where, results)
     _say_left(campaign, helping=helping)
-    sys.exit(_series_code(campaign, [attempt for row in rows for attempt in row.attempts]))
+    sys.exit(series_code(campaign, [attempt for row in rows for attempt in row.attempts]))
 
 
 @click.group(invoke_without_command=True)
@@ -168,7 +168,7 @@ def matrix_run(
         )
     _print_tally(cells, journal, plan)
     _say_left(campaign, helping=helping)
-    sys.exit(_matrix_code(campaign, [a for cell in cells for a in journal.attempts.get(cell.fingerprint, ())]))
+    sys.exit(matrix_code(campaign, [a for cell in cells for a in journal.attempts.get(cell.fingerprint, ())]))
 
 
 @matrix.command("show")
@@ -330,7 +330,8 @@ def _say_left(campaign: "Campaign", *, helping: bool) -> None:
         click.echo(said, err=True)
 
 
-def _series_code(campaign: "Campaign", attempts: "list[Attempt]") -> ExitCode:
+def series_code(campaign: "Campaign", attempts: "list[Attempt]") -> ExitCode:
+    """The contract's code for a series: the worst of what its rows rest on."""
     if campaign.end == "interrupted":
         return ExitCode.INTERRUPTED
     if not attempts:
@@ -343,7 +344,7 @@ def _series_code(campaign: "Campaign", attempts: "list[Attempt]") -> ExitCode:
     return ExitCode.SKIPPED if all(outcome.ending == "unavailable" for outcome in outcomes) else ExitCode.AS_EXPECTED
 
 
-def _matrix_code(campaign: "Campaign", attempts: "list[Attempt]") -> ExitCode:
+def matrix_code(campaign: "Campaign", attempts: "list[Attempt]") -> ExitCode:
     """A matrix maps: an outcome that is not the declared one, or a version that does not start, is what it looks for."""
     if campaign.end == "interrupted":
         return ExitCode.INTERRUPTED

@@ -11,6 +11,7 @@ from runner.core.prepare import WHOLE_VIEW
 from runner.core.statistics import Spread
 from runner.model.fault import words_for
 from runner.model.result import RunResult
+from runner.supply.gvisors import known
 
 # The tmpfs that holds the view's files: the view's own doing, no part that could be left out.
 VIEW_LAYER = "view-layer"
@@ -105,6 +106,10 @@ def rerun_command(result: RunResult) -> str:
     else:
         words += ["--arena", result.arena.kind]
     words += ["--mechanism", result.interception.mechanism]
+    if result.workload.kind == "kubernetes":
+        words += ["--workload-version", result.workload.version]
+    if (build := known(result.arena.runsc_version)) is not None:
+        words += ["--runsc", build.name]
     if result.arena.platform:
         words += ["--platform", result.arena.platform]
     words += [word for fault in words_for(result.arena.fault) for word in ("--fault", fault)]

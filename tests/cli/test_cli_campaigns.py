@@ -9,9 +9,12 @@ import pytest
 from click.testing import CliRunner, Result
 from some_cells import BAD, GOOD, NOT_TO_BE_HAD, attempt
 
+from runner import cli_campaigns
 from runner.campaign.declaration import plan_of, read_matrix
+from runner.campaign.drive import Campaign, CampaignEnd
 from runner.campaign.journal import Journal
 from runner.cli import cli, main
+from runner.core.cell import CellOutcome
 from runner.core.matrix import MatrixError
 from runner.core.series import series_rows
 from runner.exit_codes import ExitCode
@@ -142,3 +145,42 @@ def test_a_page_keeps_what_stands_around_the_marks(declaration: Path) -> None:
     assert page == f"# Mine\n\n{again}\nafter\n"
     assert put_between_marks(page, again) == page
     assert put_between_marks("", block).startswith("# The series\n")
+
+
+@pytest.mark.parametrize(
+    ("end", "outcomes", "code"),
+    [
+        ("complete", [GOOD, GOOD], ExitCode.AS_EXPECTED),
+        ("complete", [GOOD, BAD], ExitCode.UNEXPECTED),
+        ("complete", [attrs.evolve(GOOD, verdict="error", as_expected=False), BAD], ExitCode.HARNESS),
+        ("complete", [NOT_TO_BE_HAD], ExitCode.SKIPPED),
+        ("budget", [], ExitCode.NOTHING_RUN),
+        ("interrupted", [GOOD], ExitCode.INTERRUPTED),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_series_ends_with_the_worst_of_its_outcomes(
+    end: CampaignEnd, outcomes: list[CellOutcome], code: ExitCode, declaration: Path
+) -> None:
+    one = plan_of(read_matrix(declaration)).placed[0].cell
+    campaign = Campaign(end=end, made=(), left=(), elapsed_s=1.0)
+    assert cli_campaigns.series_code(campaign, [attempt(one, outcome) for outcome in outcomes]) == code
+
+
+@pytest.mark.parametrize(
+    ("end", "outcomes", "code"),
+    [
+        ("complete", [GOOD, BAD, NOT_TO_BE_HAD], ExitCode.AS_EXPECTED),
+        ("complete", [GOOD, attrs.evolve(GOOD, ending="not-started", verdict="error")], ExitCode.AS_EXPECTED),
+        ("complete", [GOOD, attrs.evolve(GOOD, verdict="error")], ExitCode.HARNESS),
+        ("complete", [NOT_TO_BE_HAD], ExitCode.NOTHING_RUN),
+        ("interrupted", [GOOD], ExitCode.INTERRUPTED),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_matrix_maps_and_only_a_broken_runner_or_no_measurement_is_an_error(
+    end: CampaignEnd, outcomes: list[CellOutcome], code: ExitCode, declaration: Path
+) -> None:
+    one = plan_of(read_matrix(declaration)).placed[0].cell
+    campaign = Campaign(end=end, made=(), left=(), elapsed_s=1.0)
+    assert cli_campaigns.matrix_code(campaign, [attempt(one, outcome) for outcome in outcomes]) == code

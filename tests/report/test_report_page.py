@@ -100,7 +100,7 @@ def test_a_real_run_shows_its_end_and_the_command_to_repeat_it() -> None:
     text = run_page(K3S, NO_EVIDENCE)
     assert "Failed, as expected" in text
     assert "flannel-vxlan-unsupported" in text
-    rerun = "python -m runner run exp13 --workload k3s --arena gvisor --mechanism seccomp --platform systrap"
+    rerun = "python -m runner run exp13 --workload k3s --arena gvisor --mechanism seccomp --runsc 2026-09 --platform systrap"
     assert rerun in text
 
 
