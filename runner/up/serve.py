@@ -30,6 +30,7 @@ from runner.up.notice import Notice, posted
 from runner.workloads import WorkloadError, choose_workload
 
 HEALTH_EVERY_S = 5.0
+ASK_EVERY_S = 0.5
 ANSWER_WITHIN_S = 20.0
 LISTING = ("get", "nodes,pods", "--all-namespaces", "-o", "json")
 
@@ -110,6 +111,9 @@ async def _open(usable: trio.Event, port: int, voice: Voice, plan: RunPlan, pid:
         text = await trio.to_thread.run_sync(_kubeconfig(pid, plan).read_text)
         kubectl = _kubectl(plan)
         with posted(text, port_of(listener), kubectl, f"{plan.experiment.name} on {plan.workload}") as notice:
+            # Pods are refused until their namespace has its service account, some seconds after the node is ready.
+            while not await _asked(notice, "get", "serviceaccount", "default", "-o", "name"):
+                await trio.sleep(ASK_EVERY_S)
             voice.opened(notice, plan)
             await _watch_health(notice, voice)
 
