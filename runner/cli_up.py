@@ -77,7 +77,11 @@ def up(exp: str | None, *, control_plane_only: bool, images: tuple[str, ...], po
     sys.exit(exit_code((lived.result,)) or ExitCode.UNEXPECTED)
 
 
-@click.command(context_settings={"ignore_unknown_options": True, "help_option_names": []}, add_help_option=False)
+# Every word is kubectl's, "--" included.
+@click.command(
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False, "help_option_names": []},
+    add_help_option=False,
+)
 @click.argument("words", nargs=-1, type=click.UNPROCESSED)
 def kubectl(words: tuple[str, ...]) -> None:
     """Run kubectl with WORDS... against the cluster that ``runner up`` keeps."""

@@ -111,9 +111,7 @@ async def _open(usable: trio.Event, port: int, voice: Voice, plan: RunPlan, pid:
         text = await trio.to_thread.run_sync(_kubeconfig(pid, plan).read_text)
         kubectl = _kubectl(plan)
         with posted(text, port_of(listener), kubectl, f"{plan.experiment.name} on {plan.workload}") as notice:
-            # Pods are refused until their namespace has its service account, some seconds after the node is ready.
-            while not await _asked(notice, "get", "serviceaccount", "default", "-o", "name"):
-                await trio.sleep(ASK_EVERY_S)
+            await _until_pods_are_taken(notice)
             voice.opened(notice, plan)
             await _watch_health(notice, voice)
 
@@ -137,6 +135,14 @@ def _kubectl(plan: RunPlan) -> str:
 def kubectl_environment(kubeconfig: str) -> dict[str, str]:
     """The environment for a kubectl out here; k3s as kubectl would unpack itself below /var/lib/rancher."""
     return {**os.environ, "KUBECONFIG": kubeconfig, "K3S_DATA_DIR": str(Cache.of_user().root / "k3s-data")}
+
+
+async def _until_pods_are_taken(notice: Notice) -> None:
+    """Pods are refused until their namespace has its service account, some seconds after the node is ready."""
+    while True:
+        if await _asked(notice, "get", "serviceaccount", "default", "-o", "name"):
+            return
+        await trio.sleep(ASK_EVERY_S)
 
 
 async def _watch_health(notice: Notice, voice: Voice) -> None:
