@@ -39,18 +39,16 @@ class Tool:
 
 
 @attrs.frozen(kw_only=True)
-class Case:
-    """One thing to measure.
+class Batch:
+    """What one start of the micro program measures.
 
     Attributes:
-        name: As the table prints it.
-        unit: What the figure is per.
+        names: Of its cases, as the table prints them, in the order of its figures.
         argv: Arguments of the micro program.
         hit: Whether it opens a path of the view.
     """
 
-    name: str
-    unit: str
+    names: tuple[str, ...]
     argv: tuple[str, ...]
     hit: bool = False
 
@@ -78,16 +76,20 @@ def tools(layer: str) -> tuple[Tool, ...]:
     return tuple(found)
 
 
-def cases(scratch: Path) -> tuple[Case, ...]:
+def batches(micro: str, scratch: Path) -> tuple[Batch, ...]:
     """What is measured; the Go build only where there is Go."""
     shell = "i=0; while [ $i -lt 60 ]; do /bin/true; i=$((i+1)); done"
+    # The names that are absent are others each time: what the tracer remembers is no help there.
+    missing = ("getppid", "5000", "-", "open", "1000", "/etc/passwd", "absent", "1000", "/etc/absent")
+    names = (
+        "a call of no interest (getppid)",
+        "open and close, not in the view",
+        "open of another absent name each time",
+    )
     found = [
-        Case(name="a call of no interest (getppid)", unit="call", argv=("getppid", "10000")),
-        Case(name="open and close, not in the view", unit="open", argv=("open", "2000", "/etc/passwd")),
-        # What the tracer remembers about names is no help here.
-        Case(name="open of another absent name each time", unit="open", argv=("absent", "1000", "/etc/absent")),
-        Case(name="open and close, in the view", unit="open", argv=("open", "1000", HIT), hit=True),
-        Case(name="shell loop, 60 forks", unit="run", argv=("timed", "sh", "-c", shell)),
+        Batch(names=names, argv=missing),
+        Batch(names=("open and close, in the view",), argv=("open", "1000", HIT), hit=True),
+        Batch(names=("shell loop, 60 forks",), argv=("timed", "sh", "-c", shell)),
     ]
     go = shutil.which("go") or "/usr/local/go/bin/go"
     if Path(go).exists():
@@ -95,12 +97,14 @@ def cases(scratch: Path) -> tuple[Case, ...]:
         module.mkdir()
         (module / "go.mod").write_text("module bench\n\ngo 1.21\n")
         (module / "main.go").write_text('package main\n\nimport "fmt"\n\nfunc main() { fmt.Println("built") }\n')
-        os.environ.update(GOCACHE=str(scratch / "gocache"), GOFLAGS="-mod=mod", GOTOOLCHAIN="local", HOME=str(scratch))
+        # Beside the micro program, so that a sandbox finds what the host has compiled.
+        gocache = Path(micro).parent / "gocache"
+        os.environ.update(GOCACHE=str(gocache), GOFLAGS="-mod=mod", GOTOOLCHAIN="local", HOME=str(scratch))
         build = (go, "-C", str(module), "build", "-o", str(scratch / "built"), ".")
         # Once before the clock, so that the standard library's packages are in the build cache; each round then looks
         # them all up, compiles nothing and links once.
         subprocess.run(build, check=True, capture_output=True)
-        found.append(Case(name="go build, dependencies cached", unit="run", argv=("timed", *build)))
+        found.append(Batch(names=("go build, dependencies cached",), argv=("timed", *build)))
     return tuple(found)
 
 
@@ -111,33 +115,30 @@ def measure(micro: str, rounds: int) -> dict[str, object]:
         layer = str(scratch / "layer")
         materialise(VIEW, layer)
         figures: dict[str, dict[str, list[float]]] = {}
-        units: dict[str, str] = {}
-        chosen = cases(scratch)
+        chosen = batches(micro, scratch)
         for _ in range(rounds):
-            for case in chosen:
+            for batch in chosen:
                 for tool in tools(layer):
-                    if case.hit and not tool.redirects and tool.name != "untraced":
+                    if batch.hit and not tool.redirects and tool.name != "untraced":
                         continue
-                    argv = [*case.argv]
-                    if case.hit and tool.name == "untraced":
+                    argv = [*batch.argv]
+                    if batch.hit and tool.name == "untraced":
                         argv[-1] = layer + HIT
-                    figure = _run(tool.wrap([micro, *argv]))
-                    figures.setdefault(case.name, {}).setdefault(tool.name, []).append(figure)
-                    units[case.name] = case.unit
+                    for name, figure in zip(batch.names, _run(tool.wrap([micro, *argv])), strict=True):
+                        figures.setdefault(name, {}).setdefault(tool.name, []).append(figure)
     return {
         "kernel": platform.release(),
         "cpus": os.cpu_count(),
         "rounds": rounds,
-        "units": units,
         "median_ns": {case: {tool: median(values) for tool, values in row.items()} for case, row in figures.items()},
     }
 
 
-def _run(argv: list[str]) -> float:
+def _run(argv: list[str]) -> list[float]:
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     if done.returncode != 0 or not done.stdout.strip():
         raise RuntimeError(f"{' '.join(argv)} failed ({done.returncode}): {done.stderr.strip()[-400:]}")
-    return float(done.stdout.split()[-1])
+    return [float(word) for word in done.stdout.split()]
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
-/* micro CASE N [PATH]: does one thing N times and prints nanoseconds per repetition. CASE is getppid, open (and close), or
- *   absent (opens PATH0, PATH1, ..., none of which is there).
+/* micro (CASE N PATH)...: does each thing N times and prints nanoseconds per repetition, a line each. CASE is getppid, open
+ *   (and close), or absent (opens PATH0, PATH1, ..., none of which is there). Several in one process: what a tool takes to start
+ *   under a sandbox is most of a benchmark's time.
  * micro timed PROGRAM [ARGS]: runs a program and prints how long it took, in nanoseconds.
  * The clock is read inside, so what a tracer costs at start-up is left out. */
 #define _GNU_SOURCE
@@ -17,6 +18,32 @@ static double now(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return t.tv_sec * 1e9 + t.tv_nsec;
+}
+
+static int repeat(const char *what, long n, const char *path)
+{
+    double begin = now();
+    for (long i = 0; i < n; i++) {
+        if (!strcmp(what, "getppid")) {
+            syscall(SYS_getppid);
+        } else if (!strcmp(what, "absent")) {
+            char name[4096];
+            snprintf(name, sizeof name, "%s%ld", path, i);
+            if (open(name, O_RDONLY) >= 0) {
+                fprintf(stderr, "%s is there\n", name);
+                return 1;
+            }
+        } else {
+            int fd = open(path, O_RDONLY);
+            if (fd < 0) {
+                perror(path);
+                return 1;
+            }
+            close(fd);
+        }
+    }
+    printf("%.1f\n", (now() - begin) / n);
+    return 0;
 }
 
 int main(int argc, char **argv)
@@ -38,29 +65,10 @@ int main(int argc, char **argv)
         printf("%.0f\n", now() - begin);
         return 0;
     }
-    if (argc < 3)
+    if (argc < 4 || (argc - 1) % 3)
         return 64;
-    long n = atol(argv[2]);
-    double begin = now();
-    for (long i = 0; i < n; i++) {
-        if (!strcmp(argv[1], "getppid")) {
-            syscall(SYS_getppid);
-        } else if (!strcmp(argv[1], "absent")) {
-            char name[4096];
-            snprintf(name, sizeof name, "%s%ld", argv[3], i);
-            if (open(name, O_RDONLY) >= 0) {
-                fprintf(stderr, "%s is there\n", name);
-                return 1;
-            }
-        } else {
-            int fd = open(argv[3], O_RDONLY);
-            if (fd < 0) {
-                perror(argv[3]);
-                return 1;
-            }
-            close(fd);
-        }
-    }
-    printf("%.1f\n", (now() - begin) / n);
+    for (char **words = argv + 1; *words; words += 3)
+        if (repeat(words[0], atol(words[1]), words[2]))
+            return 1;
     return 0;
 }
