@@ -62,10 +62,11 @@ def test_a_program_in_gvisor_sees_the_same_under_every_mechanism(programs, name)
     # One static program of each kind; all of them everywhere is the table of docs/interception.md.
     document = in_gvisor(name, programs, "cases-static", "gocases")
     assert "gvisor" in document["kernel"] or document["kernel"].startswith("4.4")
-    for one in document["comparisons"]:
+    ours = [one for one in document["comparisons"] if one["mechanism"] in MECHANISMS]
+    assert len(ours) == 2 * 3 * len(MECHANISMS)
+    for one in ours:
         assert not one["differences"], one
         assert one["cases"] > 400
-    assert document["comparisons"]
 
 
 def test_a_go_program_with_64_goroutines_reads_no_wrong_byte(build: Build, tmp_path: Path) -> None:
