@@ -34,12 +34,12 @@ def in_gvisor(name: str, programs: Path, *subjects: str) -> dict[str, Any]:
         shown=(*paths_of_this_program(), programs),
     )
     # Its input stays open: the sandbox takes the end of it for the end of the run.
-    process = subprocess.Popen(
+    with subprocess.Popen(
         sandbox.argv, env=dict(sandbox.env), cwd=SOURCE, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    text = process.stdout.read()
-    assert process.wait() == 0, f"the suite in gVisor {name} ended with {process.returncode}: {text[-400:]}"
+    ) as process:
+        assert process.stdout is not None
+        text = process.stdout.read()
+    assert process.returncode == 0, f"the suite in gVisor {name} ended with {process.returncode}: {text[-400:]}"
     document: dict[str, Any] = json.loads(text)
     return document
 
