@@ -174,8 +174,10 @@ def here(programs: Path, subjects: tuple[Subject, ...] = SUBJECTS, *, with_proot
 def main(words: list[str]) -> None:
     """See the module's text."""
     if words[:1] == ["--here"]:
-        subjects = tuple(s for s in SUBJECTS if not words[2:] or s.program in words[2:])
-        sys.stdout.write(json.dumps(here(Path(words[1]), subjects)) + "\n")
+        named = set(words[2:]) - {"without-proot"}
+        subjects = tuple(s for s in SUBJECTS if not named or s.program in named)
+        document = here(Path(words[1]), subjects, with_proot="without-proot" not in words)
+        sys.stdout.write(json.dumps(document) + "\n")
         return
     from places import everywhere
 

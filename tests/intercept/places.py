@@ -19,7 +19,10 @@ GVISORS = ("2026-09", "2022-12")
 
 
 def in_gvisor(name: str, programs: Path, *subjects: str) -> dict[str, Any]:
-    """The suite's document from inside a sandbox; ``subjects`` names programs, all if none is named."""
+    """The suite's document from inside a sandbox; ``subjects`` names programs, all if none is named.
+
+    ``without-proot`` among them leaves PRoot out.
+    """
     build = trio.run(gvisor_named, name)
     runsc = trio.run(gvisor, build, lambda text, _fraction: sys.stderr.write(f"{text}\n"))
     work = Cache.of_user().root / "sandbox"
