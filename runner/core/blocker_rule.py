@@ -51,6 +51,8 @@ class BlockerRule:
         links: Upstream threads.
         gone_in: From which release on it does not happen; empty when no such release is known.
         seen_in: Recorded logs that hold it (a name without ``.log``), else where its wording was quoted.
+        of_speed: It tells of slowness, not of something missing, and so comes and goes with the machine's load. Its
+            coming is a question and no regression: times have a test of their own.
     """
 
     id: str = attrs.field(validator=slug)
@@ -68,6 +70,7 @@ class BlockerRule:
     links: tuple[str, ...] = ()
     gone_in: str = ""
     seen_in: tuple[str, ...] = ()
+    of_speed: bool = False
 
     @keys.validator
     def _check_keys(self, _: object, value: tuple[str, ...]) -> None:

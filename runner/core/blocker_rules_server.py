@@ -129,5 +129,6 @@ SERVER_RULES: Final = (
         advice="put the datastore on fast storage",
         links=(f"{_K3S}/issues/8042", f"{_K3S}/issues/10495", "https://github.com/k3s-io/kine/issues/97"),
         seen_in=("slow-disk", ORIGINAL),
+        of_speed=True,
     ),
 )

@@ -5,15 +5,17 @@ time that the rank test calls slower. Repeats of one side that disagree are flak
 is inconclusive. Both are never a regression and never a clean pass; nothing measured is neither.
 
 A *new* blocker needs care. One that the reference passed by is new. One in a place that the reference never got to has only
-come to light: it counts if it is fatal and the run got no further than the reference, for then it died of something else.
+come to light: it counts if it is fatal and the run got no further than the reference, for then it died of something else. And one that
+only tells of slowness (a busy machine is enough for slow SQL) is a question, since times are judged by a test of their own.
 """
 
 from typing import Final, Literal, assert_never
 
 import attrs
 
+from runner.core.blockers import RULES
 from runner.core.compare_times import LEAST_RUNS
-from runner.core.compared import NOT_TOLD, Comparison
+from runner.core.compared import NOT_TOLD, Comparison, Row
 
 GateVerdict = Literal["pass", "regression", "flaky", "inconclusive", "nothing-measured", "harness-error"]
 
@@ -46,21 +48,12 @@ def gate(comparison: Comparison, side: int = -1) -> Gate:
     """Judge one side, by its place among the sides, against the first."""
     side %= len(comparison.sides)
     reference, candidate = comparison.sides[0], comparison.sides[side]
-    if not candidate.runs and candidate.harness_failed:
-        return Gate(side=candidate.label, verdict="harness-error", open_questions=candidate.left_out)
-    if not candidate.runs or not reference.runs:
-        empty = candidate if not candidate.runs else reference
-        return Gate(side=candidate.label, verdict="nothing-measured", open_questions=empty.left_out)
+    unjudged = _unjudged(comparison, side)
+    if unjudged is not None:
+        return unjudged
     worse: list[str] = []
     better: list[str] = []
     open_questions = [f"left out {reason}" for reason in (*reference.left_out, *candidate.left_out)]
-    if not comparison.same_experiment[side]:
-        open_questions.append(f"{candidate.experiment} is not {reference.experiment}: nothing can regress")
-        return Gate(side=candidate.label, verdict="inconclusive", open_questions=tuple(open_questions))
-    if not comparison.same_workload[side]:
-        # A stand-in is no evidence about k3s, and upstream's components are started and end in other ways.
-        open_questions.append(f"{candidate.workload} is not {reference.workload}: nothing can regress")
-        return Gate(side=candidate.label, verdict="inconclusive", open_questions=tuple(open_questions))
     new_blockers = []
     not_told: dict[bool, list[str]] = {False: [], True: []}
     got_further = any(row.marks[side] == "fixed" for row in comparison.milestones)
@@ -69,6 +62,8 @@ def gate(comparison: Comparison, side: int = -1) -> Gate:
             continue
         said = f"{row.kind} {row.id}: {row.states[0]} -> {row.states[side]}".replace("verdict verdict", "verdict")
         match row.marks[side]:
+            case "broke" | "flaky" if _tells_of_speed(row):
+                open_questions.append(f"{said}; it comes and goes with the machine's load")
             case "broke":
                 worse.append(said)
             case "appeared":
@@ -95,7 +90,9 @@ def gate(comparison: Comparison, side: int = -1) -> Gate:
             who = "the reference does not tell" if before else "no longer told, since the run did not get there"
             open_questions.append(f"blockers, {who}: {', '.join(names)}")
     _judge_times(comparison, side, worse, better, open_questions)
-    flaky = any(row.marks[side] == "flaky" for row in comparison.rows if row.kind in JUDGED)
+    flaky = any(
+        row.marks[side] == "flaky" and not _tells_of_speed(row) for row in comparison.rows if row.kind in JUDGED
+    )
     verdict: GateVerdict = "regression" if worse else "flaky" if flaky else "inconclusive" if open_questions else "pass"
     return Gate(
         side=candidate.label,
@@ -105,6 +102,32 @@ def gate(comparison: Comparison, side: int = -1) -> Gate:
         improvements=tuple(better),
         new_blockers=tuple(new_blockers),
     )
+
+
+def _unjudged(comparison: Comparison, side: int) -> Gate | None:
+    """The answer where there is nothing to judge; None where there is."""
+    reference, candidate = comparison.sides[0], comparison.sides[side]
+    if not candidate.runs and candidate.harness_failed:
+        return Gate(side=candidate.label, verdict="harness-error", open_questions=candidate.left_out)
+    if not candidate.runs or not reference.runs:
+        empty = candidate if not candidate.runs else reference
+        return Gate(side=candidate.label, verdict="nothing-measured", open_questions=empty.left_out)
+    other = ""
+    if not comparison.same_experiment[side]:
+        other = f"{candidate.experiment} is not {reference.experiment}: nothing can regress"
+    elif not comparison.same_workload[side]:
+        # A stand-in is no evidence about k3s, and upstream's components are started and end in other ways.
+        other = f"{candidate.workload} is not {reference.workload}: nothing can regress"
+    if not other:
+        return None
+    left_out = tuple(f"left out {reason}" for reason in (*reference.left_out, *candidate.left_out))
+    return Gate(side=candidate.label, verdict="inconclusive", open_questions=(*left_out, other))
+
+
+def _tells_of_speed(row: Row) -> bool:
+    """Whether the row is about a blocker that a busy machine is enough for."""
+    rule = RULES.get(row.id) if row.kind == "blocker" else None
+    return rule is not None and rule.of_speed
 
 
 def _judge_times(

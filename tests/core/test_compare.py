@@ -92,6 +92,16 @@ def test_a_blocker_in_a_place_that_was_passed_before_is_new() -> None:
     assert gate(comparison).new_blockers == ("dev-kmsg-missing",)
 
 
+def test_slow_sql_is_a_question_since_a_busy_machine_is_enough_for_it() -> None:
+    passed = attrs.evolve(K3S, blockers=tuple(b for b in K3S.blockers if b.id != "kine-slow-sql"))
+    slow = attrs.evolve(passed, blockers=(*passed.blockers, *blocked_by(K3S, "kine-slow-sql").blockers))
+    assert row(two(passed, slow), "kine-slow-sql").marks[1] == "broke"
+    for after in ((slow,), (passed, slow)):
+        judged = gate(compare([side(passed), side(*after)]))
+        assert (judged.verdict, judged.regressions, judged.new_blockers) == ("inconclusive", (), ())
+        assert any("kine-slow-sql" in question for question in judged.open_questions)
+
+
 def test_a_blocker_that_came_to_light_because_the_run_got_further_is_no_regression() -> None:
     before = blocked_by(reaching(K3S, *MILESTONES[:4]), "dev-kmsg-missing")
     after = blocked_by(reaching(K3S, *TO_NODE_READY), "flannel-vxlan-unsupported")
