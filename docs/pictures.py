@@ -15,21 +15,21 @@ from pathlib import Path
 from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 
-from runner.baseline import baseline_files
-from runner.classify import classify_log
-from runner.comparing import side_by_side
 from runner.core.blockers import RULES
 from runner.core.gate import gate
-from runner.history import baseline_summaries
 from runner.host.store import read_result
+from runner.pages.reporting import write_index, write_page
+from runner.recorded.classify import classify_log
 from runner.registry import all_experiments
-from runner.reporting import write_index, write_page
 from runner.show.classified import print_classified
 from runner.show.compared import print_comparison
 from runner.show.explained import print_rule
 from runner.show.listed import list_rows, print_list
 from runner.show.table import print_result
-from runner.sightings import sightings
+from runner.stored.baseline import baseline_files
+from runner.stored.comparing import side_by_side
+from runner.stored.history import baseline_summaries
+from runner.stored.sightings import sightings
 
 IMAGES = Path("docs/images")
 RESULTS = Path("results")

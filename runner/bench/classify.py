@@ -18,9 +18,9 @@ import attrs
 
 from runner.arena.private_root import SOURCE
 from runner.bench.stand import Cost, on_what, run
-from runner.classify import classify_log
 from runner.core.blocker_rules import ROWS
 from runner.core.blockers import RULES, UNCLASSIFIED, Matcher
+from runner.recorded.classify import classify_log
 from runner.supply.cache import Cache
 
 MIB = 1024

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import attrs
 
-from runner.baseline import logs_of
 from runner.core.codec import FormatError, event_from_line
 from runner.core.lines import LineSplitter
 from runner.core.timeline import Timeline, timeline
 from runner.host.store import EVENTS
 from runner.model.events import AnyEvent
 from runner.model.result import RunResult
+from runner.stored.baseline import logs_of
 
 AROUND = 5
 CHUNK = 2**16

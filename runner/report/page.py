@@ -18,10 +18,10 @@ from runner.core.blockers import RULES
 from runner.core.milestones import MILESTONES
 from runner.formats.status import INTRODUCTION, PLAIN_SIGNS, TITLE, Section
 from runner.formats.words import furthest, headline, rerun_command, where
-from runner.history import Summary
 from runner.model.result import RunResult
 from runner.report.evidence import Evidence, references
 from runner.report.svg import NARROW, WIDE, ladder_svg, timeline_svg
+from runner.stored.history import Summary
 
 HISTORY: Final = 60
 WORDS: Final = {

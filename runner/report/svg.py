@@ -19,8 +19,8 @@ import attrs
 
 from runner.core.milestones import MILESTONES
 from runner.core.timeline import Timeline
-from runner.history import Summary
 from runner.model.result import RunResult
+from runner.stored.history import Summary
 
 RIGHT = 16
 CHART = 64

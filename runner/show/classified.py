@@ -5,7 +5,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from runner.classify import ClassifiedLog, FoundBlocker
+from runner.recorded.classify import ClassifiedLog, FoundBlocker
 
 SHOWN = 300
 

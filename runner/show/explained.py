@@ -9,7 +9,7 @@ from rich.text import Text
 
 from runner.core.blocker_rule import BlockerRule
 from runner.formats.blocker_page import facts_of
-from runner.sightings import Sighting
+from runner.stored.sightings import Sighting
 
 WIDTH = 100
 

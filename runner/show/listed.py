@@ -7,9 +7,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from runner.history import Summary
 from runner.model.experiment import Experiment
 from runner.show.table import MARKS
+from runner.stored.history import Summary
 
 
 def list_rows(

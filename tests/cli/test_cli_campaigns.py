@@ -9,15 +9,15 @@ import pytest
 from click.testing import CliRunner, Result
 from some_cells import BAD, GOOD, NOT_TO_BE_HAD, attempt
 
-from runner import cli_campaigns
 from runner.campaign.declaration import plan_of, read_matrix
 from runner.campaign.drive import Campaign, CampaignEnd
 from runner.campaign.journal import Journal
-from runner.cli import cli, main
+from runner.cli import campaigns
+from runner.cli.exit_codes import ExitCode
+from runner.cli.main import cli, main
 from runner.core.cell import CellOutcome
 from runner.core.matrix import MatrixError
 from runner.core.series import series_rows
-from runner.exit_codes import ExitCode
 from runner.formats.series import put_between_marks, series_markdown, series_words
 
 DECLARED = Path(__file__).parents[2] / "matrix.toml"
@@ -164,7 +164,7 @@ def test_a_series_ends_with_the_worst_of_its_outcomes(
 ) -> None:
     one = plan_of(read_matrix(declaration)).placed[0].cell
     campaign = Campaign(end=end, made=(), left=(), elapsed_s=1.0)
-    assert cli_campaigns.series_code(campaign, [attempt(one, outcome) for outcome in outcomes]) == code
+    assert campaigns.series_code(campaign, [attempt(one, outcome) for outcome in outcomes]) == code
 
 
 @pytest.mark.parametrize(
@@ -183,4 +183,4 @@ def test_a_matrix_maps_and_only_a_broken_runner_or_no_measurement_is_an_error(
 ) -> None:
     one = plan_of(read_matrix(declaration)).placed[0].cell
     campaign = Campaign(end=end, made=(), left=(), elapsed_s=1.0)
-    assert cli_campaigns.matrix_code(campaign, [attempt(one, outcome) for outcome in outcomes]) == code
+    assert campaigns.matrix_code(campaign, [attempt(one, outcome) for outcome in outcomes]) == code

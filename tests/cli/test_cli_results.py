@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 from some_results import blocked_by, reaching, real
 
-from runner.cli import cli
+from runner.cli.main import cli
 from runner.core.codec import result_to_json
 from runner.core.milestones import MILESTONES
 from runner.model.result import EndedBy, RunResult

@@ -4,7 +4,7 @@ import attrs
 import pytest
 from click.testing import CliRunner
 
-from runner.cli import cli
+from runner.cli.main import cli
 from runner.core.ablation import Row
 from runner.core.prepare import PlanError
 from runner.core.tally import Tally

@@ -9,7 +9,7 @@ from some_cells import BAD, attempt, cell
 from runner.campaign.journal import Journal
 from runner.core.blockers import RULES
 from runner.formats.blocker_page import blocker_page, blocker_pages
-from runner.reporting import KEPT_MATRIX, met_in_the_matrix
+from runner.pages.reporting import KEPT_MATRIX, met_in_the_matrix
 from runner.supply.gvisors import GVISORS
 
 ROOT = Path(__file__).parents[2]

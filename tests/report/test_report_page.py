@@ -11,7 +11,6 @@ from some_results import any_result, blocked_by, real
 
 from runner.core.codec import event_to_line, result_to_json
 from runner.core.timeline import SLICES, timeline
-from runner.history import Summary
 from runner.model.events import (
     AnyEvent,
     InterceptionCounted,
@@ -24,6 +23,7 @@ from runner.model.events import (
 from runner.model.result import RunResult
 from runner.report.evidence import Evidence, read_evidence
 from runner.report.page import index_page, run_page
+from runner.stored.history import Summary
 
 K3S = real("exp13-k3s")
 NO_EVIDENCE = Evidence(timeline=None, excerpts={}, missing=())

@@ -66,7 +66,7 @@ def test_not_being_root_is_said_with_what_to_do(tmp_path: Path) -> None:
     # The checkout and its environment may lie where only root can read, so the identity changes in a running interpreter.
     program = (
         "import os, sys; sys.argv[1:] = ['run', 'exp13', '--workload', 'standin', '--results', sys.argv[1]]\n"
-        "import runner.cli, runner.errors, runner.runs, runner.show.progress, runner.show.table, runner.conduct\n"
+        "import runner.cli.main, runner.cli.errors, runner.runs, runner.show.progress, runner.show.table, runner.conduct\n"
         "os.setuid(65534)\n"
         "runner.cli.main()\n"
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 from golden import check_golden
 from rich.console import Console
 
-from runner.classify import classify_log
+from runner.recorded.classify import classify_log
 from runner.show.classified import print_classified
 
 LOG = Path(__file__).parents[1] / "logs" / "slow-disk.log.gz"

@@ -244,7 +244,7 @@ async def test_nothing_at_all_lists_every_place_and_what_to_do(
 @pytest.mark.parametrize(
     ("words", "advice"),
     [
-        ("dial tcp: lookup proxy.golang.org: no such host", "no Go module proxy answers"),
+        ("dial tcp: lookup modules.example.org: no such host", "no Go module proxy answers"),
         ("link: write /x: no space left on device", "the disk is full"),
         ("go: download go1.26.8: toolchain not available", "Go cannot get the toolchain"),
         ("verifying module: checksum mismatch", "the module proxy sent something else"),

@@ -6,13 +6,13 @@ What this module must not do: stop at the first broken file. It is named, and th
 from collections.abc import Sequence
 from pathlib import Path
 
-from runner.baseline import DIRECTORY, all_baselines, baseline_files
 from runner.core.compare import Side, compare
 from runner.core.compare_times import Thresholds
 from runner.core.compared import Comparison
-from runner.history import Summary, summaries
 from runner.host.store import StoreError
-from runner.sides import Problem, Sides
+from runner.stored.baseline import DIRECTORY, all_baselines, baseline_files
+from runner.stored.history import Summary, summaries
+from runner.stored.sides import Problem, Sides
 
 Found = tuple[list[Comparison], list[Problem]]
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import attrs
 
-from runner.baseline import DIRECTORY, baseline_files, baseline_name
 from runner.core.codec import FormatError
 from runner.core.compare import Side
 from runner.host.store import RESULT, NoSuchRunError, StoreError, read_result, resolve_run, runs_of
 from runner.model.result import RunResult
+from runner.stored.baseline import DIRECTORY, baseline_files, baseline_name
 
 
 @attrs.frozen(kw_only=True)

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import attrs
 
-from runner.baseline import logs_of
 from runner.core.compare_environment import facts_of
 from runner.core.lines import LineSplitter
 from runner.core.redact import Redactor
@@ -23,6 +22,7 @@ from runner.formats.words import rerun_command
 from runner.host.store import StoreError, read_result
 from runner.model.result import RunResult
 from runner.report.evidence import read_evidence
+from runner.stored.baseline import logs_of
 
 KINDS = (".log", ".jsonl", ".log.gz", ".jsonl.gz")
 CHUNK = 2**16

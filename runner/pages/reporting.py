@@ -7,7 +7,6 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from runner.baseline import DIRECTORY, is_repeat
 from runner.campaign.journal import Journal
 from runner.core.blockers import RULES
 from runner.core.codec import FormatError, to_plain
@@ -18,13 +17,14 @@ from runner.formats.junit import results_to_junit
 from runner.formats.markdown import result_to_markdown
 from runner.formats.rows import results_to_rows
 from runner.formats.tap import results_to_tap
-from runner.history import baseline_summaries, summaries
 from runner.host.store import NoSuchRunError, StoreError, read_result
 from runner.model.result import RunResult
 from runner.registry import DeclarationError, all_experiments
 from runner.report.evidence import read_evidence
 from runner.report.page import index_page, run_page
-from runner.sides import Problem, files_of
+from runner.stored.baseline import DIRECTORY, is_repeat
+from runner.stored.history import baseline_summaries, summaries
+from runner.stored.sides import Problem, files_of
 from runner.supply.gvisors import GVISORS, known
 
 KEPT_MATRIX = Path("results/matrix")

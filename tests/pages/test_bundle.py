@@ -7,9 +7,9 @@ import attrs
 import pytest
 from some_results import blocked_by, real
 
-from runner.bundle import make_bundle
 from runner.core.codec import result_to_json
 from runner.host.store import StoreError
+from runner.pages.bundle import make_bundle
 
 SECRETS = {
     "token": "K10abcdef0123456789abcdef::server:5ecre7pa55",

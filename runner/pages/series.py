@@ -14,7 +14,7 @@ from rich.table import Table
 from runner.core.codec import to_plain
 from runner.core.series import SeriesRow
 from runner.formats.series import HEADINGS, measured_when, put_between_marks, series_markdown, series_words
-from runner.reporting import write_report
+from runner.pages.reporting import write_report
 from runner.runs import Ground, tool_version
 
 

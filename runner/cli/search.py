@@ -11,8 +11,8 @@ from typing import Any, TypeVar, get_args
 
 import click
 
-from runner.cli_results import print_json, stdout
-from runner.exit_codes import ExitCode
+from runner.cli.exit_codes import ExitCode
+from runner.cli.results import print_json, stdout
 from runner.model.experiment import Milestone
 
 Command = TypeVar("Command", bound=Callable[..., Any])

@@ -9,7 +9,7 @@ import click
 import trio
 from rich.console import Console
 
-from runner.exit_codes import ExitCode, exit_code
+from runner.cli.exit_codes import ExitCode, exit_code
 
 # What leads furthest today: pods with networks of their own, services, and their names.
 BEST_KNOWN = "exp69"

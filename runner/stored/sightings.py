@@ -11,10 +11,10 @@ from typing import Literal
 
 import attrs
 
-from runner.baseline import all_baselines, baseline_name
 from runner.core.codec import FormatError
 from runner.host.store import StoreError, read_result
 from runner.model.result import RunResult
+from runner.stored.baseline import all_baselines, baseline_name
 
 
 @attrs.frozen(kw_only=True)

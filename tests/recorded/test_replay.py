@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from runner.model.result import RunResult
+from runner.recorded.replay import ReplayError, replay
 from runner.registry import find
-from runner.replay import ReplayError, replay
 from runner.runs import RunOptions
 
-LOGS = Path(__file__).parent / "logs"
+LOGS = Path(__file__).parents[1] / "logs"
 LADDER = (
     "workload-started",
     "datastore-ready",

@@ -1,13 +1,13 @@
 """Which expected error ends the command with which exit code; anything else is a bug and shows its traceback."""
 
 from runner.arena.limits import FaultUnavailableError
+from runner.cli.exit_codes import ExitCode
 from runner.core.codec import FormatError
 from runner.core.matrix import MatrixError
 from runner.core.prepare import PlanError
-from runner.exit_codes import ExitCode
 from runner.host.store import NoSuchRunError, StoreError
+from runner.recorded.replay import ReplayError
 from runner.registry import DeclarationError, UnknownExperimentError
-from runner.replay import ReplayError
 from runner.runs import ArenaError
 from runner.supply.cache import CacheError
 from runner.supply.layer import LayerUnavailableError

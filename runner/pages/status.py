@@ -16,8 +16,8 @@ from runner.core.matrix import Plan
 from runner.core.status import status
 from runner.formats.status import sections, status_markdown
 from runner.host.store import RESULT
+from runner.pages.reporting import write_report
 from runner.report.page import status_page
-from runner.reporting import write_report
 from runner.runs import tool_version
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from click.testing import CliRunner
 from some_results import blocked_by, real
 
-from runner.cli import cli
+from runner.cli.main import cli
 from runner.core.codec import result_to_json
-from runner.sightings import sightings
+from runner.stored.sightings import sightings
 
 K3S, STANDIN = real("exp13-k3s"), real("exp13-standin")
 

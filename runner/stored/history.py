@@ -18,10 +18,10 @@ from typing import Any
 
 import attrs
 
-from runner.baseline import DIRECTORY, all_baselines
 from runner.core.codec import FormatError
 from runner.host.store import RESULT
 from runner.model.result import SCHEMA_VERSION
+from runner.stored.baseline import DIRECTORY, all_baselines
 
 CACHE = ".summaries.json"
 CACHE_VERSION = 1

@@ -23,7 +23,7 @@ from runner.core.lines import MAX_LINE_BYTES, parse_line
 from runner.core.milestones import MILESTONES, MilestoneFold
 from runner.core.replay_clock import ReplayClock
 from runner.core.sieve import lines_worth_a_look
-from runner.replay import GZIP_MAGIC, ReplayError
+from runner.recorded.replay import GZIP_MAGIC, ReplayError
 
 BLOCK = 2**20
 # So many lines before a first sighting are read for their time stamps; and at the beginning, for the first one.

@@ -8,10 +8,10 @@ import pytest
 from click.testing import CliRunner
 from some_results import real
 
-from runner import history
-from runner.cli import cli
+from runner.cli.main import cli
 from runner.core.codec import result_to_json
-from runner.history import CACHE, summaries, summary_of
+from runner.stored import history
+from runner.stored.history import CACHE, summaries, summary_of
 
 K3S = real("exp13-k3s")
 RUNS = 10_000

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.console import Console
 
-from runner.cli_results import RESULTS, print_json, stdout
-from runner.exit_codes import ExitCode
+from runner.cli.exit_codes import ExitCode
+from runner.cli.results import RESULTS, print_json, stdout
 
 if TYPE_CHECKING:
     from runner.campaign.drive import Campaign
@@ -72,9 +72,9 @@ def series(
     from runner.campaign.journal import Journal  # noqa: PLC0415
     from runner.campaign.series import series_cells, series_ground  # noqa: PLC0415
     from runner.core.series import series_rows  # noqa: PLC0415
+    from runner.pages.series import print_series, where_words, write_series  # noqa: PLC0415
     from runner.registry import all_experiments, find  # noqa: PLC0415
     from runner.runs import RunOptions  # noqa: PLC0415
-    from runner.series_page import print_series, where_words, write_series  # noqa: PLC0415
     from runner.show.campaign import CampaignView  # noqa: PLC0415
 
     known = all_experiments()
@@ -208,7 +208,7 @@ def matrix_show(declaration: Path, /, *, as_json: bool, results: Path) -> None:
 @click.pass_obj
 def matrix_page(declaration: Path, /, *, out: Path, directories: tuple[Path, ...]) -> None:
     """Make the status page from what was run so far: experiment by build, workarounds, what changed and why."""
-    from runner.status_page import write_status  # noqa: PLC0415
+    from runner.pages.status import write_status  # noqa: PLC0415
 
     _, plan = _planned(declaration)
     for path in write_status(plan, directories, out):

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from runner.baseline import all_baselines, logs_of
 from runner.core.codec import event_from_line, result_from_json
 from runner.core.judge import Judge
 from runner.core.outcome import RunIdentity, outcome
@@ -17,8 +16,9 @@ from runner.core.prepare import prepare
 from runner.model.events import LineSeen
 from runner.model.result import RunResult
 from runner.registry import find
+from runner.stored.baseline import all_baselines, logs_of
 
-RESULTS = Path(__file__).parents[1] / "results"
+RESULTS = Path(__file__).parents[2] / "results"
 BASELINES = all_baselines(RESULTS)
 
 

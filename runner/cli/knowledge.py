@@ -9,8 +9,8 @@ from pathlib import Path
 
 import click
 
-from runner.cli_results import RESULTS, RUN_WORDS, complete_run, print_json, refuse_options, stdout
-from runner.exit_codes import ExitCode
+from runner.cli.exit_codes import ExitCode
+from runner.cli.results import RESULTS, RUN_WORDS, complete_run, print_json, refuse_options, stdout
 
 SHELLS = ("bash", "zsh", "fish")
 # How much of a mistyped name must fit, 0 to 1, for it to be offered.
@@ -51,10 +51,10 @@ def explain(blocker: str | None, *, as_json: bool, markdown: Path | None, result
     from runner.core.blockers import RULES  # noqa: PLC0415
     from runner.core.codec import to_plain  # noqa: PLC0415
     from runner.show.explained import print_all, print_rule  # noqa: PLC0415
-    from runner.sightings import sightings  # noqa: PLC0415
+    from runner.stored.sightings import sightings  # noqa: PLC0415
 
     if markdown is not None:
-        from runner.reporting import write_blocker_pages  # noqa: PLC0415
+        from runner.pages.reporting import write_blocker_pages  # noqa: PLC0415
 
         for path in write_blocker_pages(markdown):
             click.echo(str(path))
@@ -84,8 +84,8 @@ def explain(blocker: str | None, *, as_json: bool, markdown: Path | None, result
 @RESULTS
 def bundle(run: str, *, out: Path | None, no_redact: bool, results: Path) -> None:
     """Pack RUN for an issue upstream: a page to read, the result, events and logs, redacted."""
-    from runner.bundle import make_bundle  # noqa: PLC0415
     from runner.host.store import read_result, resolve_run  # noqa: PLC0415
+    from runner.pages.bundle import make_bundle  # noqa: PLC0415
 
     refuse_options((run,))
     path = resolve_run(results, run)
@@ -107,9 +107,9 @@ def bundle(run: str, *, out: Path | None, no_redact: bool, results: Path) -> Non
 @RESULTS
 def list_experiments(*, as_json: bool, results: Path) -> None:
     """List the experiments with their questions, and how each came out last."""
-    from runner.history import baseline_summaries, summaries  # noqa: PLC0415
     from runner.registry import all_experiments  # noqa: PLC0415
     from runner.show.listed import list_rows, print_list  # noqa: PLC0415
+    from runner.stored.history import baseline_summaries, summaries  # noqa: PLC0415
 
     rows = list_rows(all_experiments().values(), summaries(results), baseline_summaries(results))
     if as_json:
@@ -142,7 +142,7 @@ def schema(out: Path | None) -> None:
     import json  # noqa: PLC0415
 
     from runner.core.schema import result_schema  # noqa: PLC0415
-    from runner.reporting import write_report  # noqa: PLC0415
+    from runner.pages.reporting import write_report  # noqa: PLC0415
 
     text = json.dumps(result_schema(), indent=2) + "\n"
     click.echo(str(write_report(out, text)) if out is not None else text, nl=out is not None)

@@ -12,17 +12,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner import classify as module
-from runner.classify import ClassifiedLog, classify_log
 from runner.core import blockers
 from runner.core.blocker_rules import ROWS
 from runner.core.blockers import UNCLASSIFIED, Matcher, classify
 from runner.core.lines import LineSplitter, parse_line
 from runner.core.milestones import MilestoneFold
 from runner.core.replay_clock import ReplayClock
-from runner.replay import ReplayError
+from runner.recorded import classify as module
+from runner.recorded.classify import ClassifiedLog, classify_log
+from runner.recorded.replay import ReplayError
 
-LOGS = sorted((Path(__file__).parent / "logs").glob("*.log.gz"))
+LOGS = sorted((Path(__file__).parents[1] / "logs").glob("*.log.gz"))
 NAMES = [path.name.removesuffix(".log.gz") for path in LOGS]
 
 

@@ -10,9 +10,10 @@ import click
 import trio
 from rich.console import Console
 
-from runner import cli_campaigns, cli_knowledge, cli_results, cli_search, cli_up
-from runner.cli_results import print_json, stdout
-from runner.exit_codes import ExitCode, exit_code
+from runner.cli import campaigns, knowledge, search, up
+from runner.cli import results as stored_results
+from runner.cli.exit_codes import ExitCode, exit_code
+from runner.cli.results import print_json, stdout
 from runner.log import configure_log, log
 
 
@@ -131,7 +132,7 @@ def run(
     for experiment in (experiment for experiment in wanted for _ in range(repeat)):
         with ProgressView(_stderr()) as view:
             if logs:
-                from runner.replay import replay  # noqa: PLC0415
+                from runner.recorded.replay import replay  # noqa: PLC0415
 
                 result, directory = replay(experiment, logs, options, began=began)
             else:
@@ -156,8 +157,8 @@ def run(
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def classify(logs: tuple[str, ...], *, as_json: bool) -> None:
     """Name the milestones and blockers in recorded LOG files ('-' is standard input; .gz is read as such)."""
-    from runner.classify import classify_log  # noqa: PLC0415
-    from runner.replay import ReplayError  # noqa: PLC0415
+    from runner.recorded.classify import classify_log  # noqa: PLC0415
+    from runner.recorded.replay import ReplayError  # noqa: PLC0415
     from runner.show.classified import print_classified  # noqa: PLC0415
 
     found, unread = [], 0
@@ -195,11 +196,11 @@ def doctor(*, as_json: bool) -> None:
 
 
 _COMMANDS = (
-    *cli_results.COMMANDS,
-    *cli_knowledge.COMMANDS,
-    *cli_campaigns.COMMANDS,
-    *cli_search.COMMANDS,
-    *cli_up.COMMANDS,
+    *stored_results.COMMANDS,
+    *knowledge.COMMANDS,
+    *campaigns.COMMANDS,
+    *search.COMMANDS,
+    *up.COMMANDS,
 )
 for command in _COMMANDS:
     cli.add_command(command)
@@ -207,7 +208,7 @@ for command in _COMMANDS:
 
 def main() -> None:
     """Entry point: turns every expected error into one message and its exit code."""
-    from runner.errors import exit_code_of  # noqa: PLC0415
+    from runner.cli.errors import exit_code_of  # noqa: PLC0415
 
     # Raised as KeyboardInterrupt also by SIGTERM while nothing runs yet; a run installs its own handling.
     signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
-from runner.exit_codes import ExitCode
+from runner.cli.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from runner.core.compared import Comparison
@@ -98,9 +98,9 @@ def compare(
     RUN is a path, expNN, expNN/baseline, baseline, latest, -1, -2, a run id, a directory of runs, or several of these joined
     by commas (repeats of one thing). The first RUN is what the others are compared with.
     """
-    from runner.comparing import against_baselines, side_by_side  # noqa: PLC0415
     from runner.core.compare_times import Thresholds  # noqa: PLC0415
     from runner.core.gate import gate  # noqa: PLC0415
+    from runner.stored.comparing import against_baselines, side_by_side  # noqa: PLC0415
 
     refuse_options(runs)
     if not baseline and len(runs) < 2:  # noqa: PLR2004  a comparison has two sides
@@ -131,12 +131,12 @@ def accept(runs: tuple[str, ...], *, last: int, dry_run: bool, results: Path) ->
 
     Several RUNs are repeats of one run: with three or more on both sides, the gate also judges times.
     """
-    from runner.baseline import baseline_files, baseline_name, promote, read_promotable  # noqa: PLC0415
-    from runner.comparing import against_baselines  # noqa: PLC0415
     from runner.core.gate import gate  # noqa: PLC0415
     from runner.host.store import StoreError  # noqa: PLC0415
     from runner.show.compared import print_comparison  # noqa: PLC0415
-    from runner.sides import files_of  # noqa: PLC0415
+    from runner.stored.baseline import baseline_files, baseline_name, promote, read_promotable  # noqa: PLC0415
+    from runner.stored.comparing import against_baselines  # noqa: PLC0415
+    from runner.stored.sides import files_of  # noqa: PLC0415
 
     refuse_options(runs)
     files = [path for word in runs for path in files_of(results, word, last=last)]
@@ -178,7 +178,7 @@ def report(runs: tuple[str, ...], *, form: str, index: bool, out: Path | None, r
 
     The path of what was written, or the text itself, goes to stdout.
     """
-    from runner.reporting import report_files, text_of, write_index, write_page, write_report  # noqa: PLC0415
+    from runner.pages.reporting import report_files, text_of, write_index, write_page, write_report  # noqa: PLC0415
 
     refuse_options(runs)
     if index:
