@@ -4,7 +4,7 @@ import json
 from typing import Final
 
 from experiments import parts
-from runner.model.experiment import AnyStep, WorkloadFlag, WriteFile
+from runner.model.step import AnyStep, WorkloadFlag, WriteFile
 
 _POLICY_PATH = "/etc/kubernetes-audit-policy.yaml"
 # JSON is YAML. What the API server asks itself for (user system:apiserver), at the moment it is answered: the hook's

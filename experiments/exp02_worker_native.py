@@ -15,7 +15,9 @@ import attrs
 
 from experiments import exp01_control_plane_only as parent
 from experiments import parts
-from runner.model.experiment import Absent, Expected, TmpfsMount, WorkloadFlag
+from runner.model.assertion import Absent
+from runner.model.experiment import Expected
+from runner.model.step import TmpfsMount, WorkloadFlag
 
 DATA_ON_TMPFS = TmpfsMount(
     id="data-tmpfs",

@@ -16,7 +16,8 @@ import attrs
 
 from experiments import exp02_worker_native as parent
 from experiments import parts
-from runner.model.experiment import Absent, Expected, Redirected
+from runner.model.assertion import Absent, Redirected
+from runner.model.experiment import Expected
 from runner.model.view import View
 
 EXPERIMENT = attrs.evolve(

@@ -12,7 +12,8 @@ import attrs
 
 from experiments import exp01_control_plane_only as parent
 from experiments import parts
-from runner.model.experiment import Absent, Expected, Metric, Present, Reached
+from runner.model.assertion import Absent, Metric, Present, Reached
+from runner.model.experiment import Expected
 
 EXPERIMENT = attrs.evolve(
     parent.EXPERIMENT,

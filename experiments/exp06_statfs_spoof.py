@@ -14,7 +14,8 @@ import attrs
 
 from experiments import exp04_explicit_paths as parent
 from experiments import parts
-from runner.model.experiment import Expected, Present
+from runner.model.assertion import Present
+from runner.model.experiment import Expected
 from runner.model.view import StatfsSpoof
 
 SPOOF = StatfsSpoof(real_type=0x01021997, shown_type=0xEF53, part="statfs-ext4")

@@ -13,7 +13,9 @@ import attrs
 
 from experiments import exp02_worker_native as parent
 from experiments import parts
-from runner.model.experiment import Absent, BindMount, Expected, WriteFile
+from runner.model.assertion import Absent
+from runner.model.experiment import Expected
+from runner.model.step import BindMount, WriteFile
 
 OVERCOMMIT_FILE = WriteFile(
     id="overcommit-file",

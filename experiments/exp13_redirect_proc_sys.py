@@ -21,7 +21,8 @@ The original died about 20 s after its start in the PostStartHook. That is not s
 import attrs
 
 from experiments import parts
-from runner.model.experiment import Absent, Expected, Experiment, Goal, Metric, Present, Redirected
+from runner.model.assertion import Absent, Metric, Present, Redirected
+from runner.model.experiment import Expected, Experiment, Goal
 
 EXPERIMENT = Experiment(
     number=13,

@@ -13,7 +13,7 @@ import attrs
 
 from experiments import exp13_redirect_proc_sys as parent
 from experiments import parts
-from runner.model.experiment import Absent
+from runner.model.assertion import Absent
 
 CADVISOR = Absent(
     id="cadvisor",

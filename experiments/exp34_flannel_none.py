@@ -12,7 +12,8 @@ import attrs
 
 from experiments import exp13_redirect_proc_sys as parent
 from experiments import parts
-from runner.model.experiment import Expected, Goal, Reached
+from runner.model.assertion import Reached
+from runner.model.experiment import Expected, Goal
 
 EXPERIMENT = attrs.evolve(
     parent.EXPERIMENT,

@@ -13,7 +13,7 @@ import attrs
 
 from experiments import exp34_flannel_none as parent
 from experiments import parts
-from runner.model.experiment import Redirected
+from runner.model.assertion import Redirected
 from runner.model.view import View
 
 EXPERIMENT = attrs.evolve(

@@ -11,7 +11,8 @@ import attrs
 
 from experiments import exp35_view_by_mounts as parent
 from experiments import parts
-from runner.model.experiment import Present, WorkloadFlag
+from runner.model.assertion import Present
+from runner.model.step import WorkloadFlag
 
 SYSTEM_RESERVED = WorkloadFlag(
     id="system-reserved",

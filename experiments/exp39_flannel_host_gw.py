@@ -10,7 +10,8 @@ import attrs
 
 from experiments import exp13_redirect_proc_sys as parent
 from experiments import parts
-from runner.model.experiment import Expected, WorkloadFlag
+from runner.model.experiment import Expected
+from runner.model.step import WorkloadFlag
 
 HOST_GW = WorkloadFlag(
     id="flannel-host-gw",

@@ -11,7 +11,8 @@ import attrs
 from experiments import exp35_view_by_mounts as parent
 from experiments import faults, parts
 from experiments.audit import AUDIT
-from runner.model.experiment import Expected, Metric, Present
+from runner.model.assertion import Metric, Present
+from runner.model.experiment import Expected
 
 EXPERIMENT = attrs.evolve(
     parent.EXPERIMENT,

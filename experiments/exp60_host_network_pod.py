@@ -13,7 +13,8 @@ import attrs
 
 from experiments import exp38_cni_conflist as parent
 from experiments import parts
-from runner.model.experiment import Expected, PodAnswers
+from runner.model.assertion import PodAnswers
+from runner.model.experiment import Expected
 
 EXPERIMENT = attrs.evolve(
     parent.EXPERIMENT,

@@ -14,7 +14,9 @@ import attrs
 
 from experiments import exp62_cni_ptp as parent
 from experiments import parts
-from runner.model.experiment import CniPlugin, Expected, PodAnswers
+from runner.model.assertion import PodAnswers
+from runner.model.experiment import Expected
+from runner.model.step import CniPlugin
 
 ADDRESSES = {"type": "host-local", "ranges": [[{"subnet": "10.42.0.0/24"}]]}
 

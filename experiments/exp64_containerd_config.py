@@ -11,7 +11,8 @@ import attrs
 
 from experiments import exp63_routed_veth as parent
 from experiments import parts
-from runner.model.experiment import Expected, WriteFile
+from runner.model.experiment import Expected
+from runner.model.step import WriteFile
 
 CONFIG = """version = 3
 root = "/var/lib/rancher/k3s/agent/containerd"

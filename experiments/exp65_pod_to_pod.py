@@ -10,7 +10,7 @@ import attrs
 
 from experiments import exp64_containerd_config as parent
 from experiments import parts
-from runner.model.experiment import PodAnswers
+from runner.model.assertion import PodAnswers
 
 WEB = parts.pod("web", "mkdir -p /srv; echo web says hello > /srv/index.html; exec httpd -f -p 80 -h /srv")
 CLIENT = parts.pod("client", "exec sleep 2147483647")

@@ -13,7 +13,7 @@ import attrs
 
 from experiments import exp65_pod_to_pod as parent
 from experiments import parts
-from runner.model.experiment import PodAnswers, Present
+from runner.model.assertion import PodAnswers, Present
 
 SERVICE: dict[str, object] = {
     "kind": "Service",

@@ -13,7 +13,8 @@ import attrs
 
 from experiments import exp66_service as parent
 from experiments import parts
-from runner.model.experiment import Absent, Link, Symlink, WriteFile
+from runner.model.assertion import Absent
+from runner.model.step import Link, Symlink, WriteFile
 
 PLAIN = WriteFile(
     id="iptables-plain",

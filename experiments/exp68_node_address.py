@@ -14,7 +14,8 @@ import attrs
 
 from experiments import exp67_plain_iptables as parent
 from experiments import parts
-from runner.model.experiment import NetworkDevice, PodAnswers, WorkloadFlag
+from runner.model.assertion import PodAnswers
+from runner.model.step import NetworkDevice, WorkloadFlag
 
 NODE = NetworkDevice(
     id="node-device",

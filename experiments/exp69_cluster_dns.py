@@ -11,7 +11,8 @@ import attrs
 from experiments import exp68_node_address as parent
 from experiments import parts
 from experiments.exp66_service import SERVICE
-from runner.model.experiment import ImagePreload, PodAnswers
+from runner.model.assertion import PodAnswers
+from runner.model.step import ImagePreload
 
 COREDNS = ImagePreload(
     id="coredns-image",

@@ -10,7 +10,7 @@ What would refute it: ``cgroup-v1-refused`` appears all the same, or a milestone
 import attrs
 
 from experiments import exp13_redirect_proc_sys as parent
-from runner.model.experiment import WorkloadFlag
+from runner.model.step import WorkloadFlag
 
 CGROUP_V1_ALLOWED = WorkloadFlag(
     id="cgroup-v1-allowed",

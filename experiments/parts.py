@@ -4,20 +4,20 @@ import json
 from importlib.resources import files
 from typing import Final
 
-from runner.model.experiment import (
+from runner.model.experiment import Goal
+from runner.model.kinds import WorkloadKind
+from runner.model.step import (
     AnyStep,
     BindMount,
     CgroupMount,
     CniPlugin,
     Environment,
-    Goal,
     ImagePreload,
     Link,
     Manifest,
     MountPropagation,
     Symlink,
     WorkloadFlag,
-    WorkloadKind,
     WriteFile,
 )
 from runner.model.view import View, ViewFile, ViewTree

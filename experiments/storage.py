@@ -3,7 +3,7 @@
 from typing import Final
 
 from experiments import parts
-from runner.model.experiment import Supervise, TmpfsMount, WorkloadFlag
+from runner.model.step import Supervise, TmpfsMount, WorkloadFlag
 
 # What k3s itself would give SQLite, before anything is changed about it.
 _KINES_OWN = "_journal=WAL&cache=shared&_busy_timeout=30000&_txlock=immediate"

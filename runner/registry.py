@@ -9,7 +9,8 @@ from experiments.faults import FAULTS
 from runner.core.blockers import RULES
 from runner.core.codec import FormatError, check_declared
 from runner.core.prepare import PlanError
-from runner.model.experiment import Absent, Experiment
+from runner.model.assertion import Absent
+from runner.model.experiment import Experiment
 from runner.model.fault import AnyFault, amount_of, show_amount, with_amount, written_amount
 
 FILE_NAME = re.compile(r"exp(?P<number>\d{2,})_(?P<slug>[a-z0-9_]+)")

@@ -34,7 +34,7 @@ from runner.model.events import (
     StepDone,
     StopRun,
 )
-from runner.model.experiment import WorkloadKind
+from runner.model.kinds import WorkloadKind
 from runner.model.plan import RunPlan
 
 Record = Callable[[AnyEvent], None]

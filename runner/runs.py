@@ -20,8 +20,9 @@ from runner.conduct import Beside, Inside, Watcher, conduct, inner_command
 from runner.core.prepare import prepare
 from runner.host.arena_facts import inside_gvisor, tracing_refused
 from runner.log import log
-from runner.model.experiment import ArenaKind, Experiment, Mechanism
+from runner.model.experiment import Experiment
 from runner.model.fault import AnyFault, describe
+from runner.model.kinds import ArenaKind, Mechanism
 from runner.model.result import ArenaInfo, RunResult, WorkloadInfo
 from runner.supply.cache import Cache
 from runner.supply.gvisors import GVisor, gvisor, gvisor_named, known

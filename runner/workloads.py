@@ -6,7 +6,7 @@ from pathlib import Path
 
 import attrs
 
-from runner.model.experiment import WorkloadKind
+from runner.model.kinds import WorkloadKind
 from runner.supply.k3s import find_k3s
 from runner.supply.kubernetes import Kubernetes, find_kubernetes
 from runner.supply.needs import CONTAINERD, IMAGES, SHIM, Need

@@ -13,7 +13,7 @@ import click
 
 from runner.cli.exit_codes import ExitCode
 from runner.cli.results import print_json, stdout
-from runner.model.experiment import Milestone
+from runner.model.kinds import Milestone
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

@@ -6,7 +6,7 @@ from typing import Any, Final, Literal
 import attrs
 
 from runner.model.check import not_empty, slug
-from runner.model.experiment import Milestone
+from runner.model.kinds import Milestone
 
 Severity = Literal["critical", "major", "minor"]
 

@@ -15,8 +15,9 @@ from typing import Any, Final, Literal
 import attrs
 
 from runner.core.codec import to_brief
-from runner.model.experiment import ArenaKind, Experiment, Mechanism, Verdict, WorkloadKind
+from runner.model.experiment import Experiment
 from runner.model.fault import describe
+from runner.model.kinds import ArenaKind, Mechanism, Verdict, WorkloadKind
 from runner.model.result import RunResult
 
 # Raised when the same declaration means something else than before, also by another default, so that older attempts no longer

@@ -12,11 +12,13 @@ from typing import Any, TypeVar
 import cattrs
 from cattrs.strategies import configure_tagged_union
 
+from runner.model.assertion import AnyAssertion
 from runner.model.events import AnyEvent
-from runner.model.experiment import AnyAssertion, AnyStep, Experiment
+from runner.model.experiment import Experiment
 from runner.model.fault import AnyFault
 from runner.model.plan import RunPlan
 from runner.model.result import SCHEMA_VERSION, RunResult
+from runner.model.step import AnyStep
 
 Record = TypeVar("Record")
 

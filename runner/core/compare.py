@@ -19,7 +19,7 @@ from runner.core.compare_side import Side, State, in_words, marks_of, together, 
 from runner.core.compare_times import Thresholds, time_rows
 from runner.core.compared import Comparison, Mark, Row, SideInfo
 from runner.core.milestones import MILESTONES
-from runner.model.experiment import Milestone
+from runner.model.kinds import Milestone
 from runner.model.result import RunResult
 
 __all__ = ["CompareError", "Side", "compare", "why_not_measured"]

@@ -11,6 +11,7 @@ from runner.core.blockers import classify
 from runner.core.ledger import BlockerSeen, Ledger, Sighting
 from runner.core.lines import parse_line
 from runner.core.milestones import MilestoneFold
+from runner.model.assertion import PodAnswers, Present
 from runner.model.events import (
     AnyCommand,
     AnyEvent,
@@ -33,10 +34,11 @@ from runner.model.events import (
     WorkloadExited,
     WorkloadStarted,
 )
-from runner.model.experiment import EndReason, Milestone, PodAnswers, Present, Supervise, WorkloadFlag
 from runner.model.fault import Kill, Pause, SlowDisk
+from runner.model.kinds import EndReason, Milestone
 from runner.model.plan import RunPlan
 from runner.model.result import EndedBy
+from runner.model.step import Supervise, WorkloadFlag
 
 # k3s, and the stand-in, print each component's whole command line once: the proof that a flag arrived there.
 COMPONENT_COMMAND = "Running kube"

@@ -10,7 +10,7 @@ from runner.core.hook_timeline import HookTimeline
 from runner.core.milestones import BEYOND, MILESTONES
 from runner.core.slow_sql import SlowSql
 from runner.model.events import InterceptionCounted, PodAnswered, StepDone
-from runner.model.experiment import Milestone
+from runner.model.kinds import Milestone
 from runner.model.result import EndedBy
 
 

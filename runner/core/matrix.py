@@ -10,7 +10,8 @@ import attrs
 
 from runner.core.cell import Cell
 from runner.core.prepare import PlanError, prepare
-from runner.model.experiment import Experiment, Mechanism, WorkloadKind
+from runner.model.experiment import Experiment
+from runner.model.kinds import Mechanism, WorkloadKind
 
 OWN: Final = "own"
 ALL: Final = "all"

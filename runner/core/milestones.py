@@ -28,7 +28,7 @@ from typing import Final, get_args
 import attrs
 
 from runner.core.lines import ParsedLine
-from runner.model.experiment import Milestone
+from runner.model.kinds import Milestone
 
 MILESTONES: Final[tuple[Milestone, ...]] = get_args(Milestone)
 

@@ -9,7 +9,7 @@ from runner.core.metrics import metrics
 from runner.core.milestones import MILESTONES
 from runner.core.prepare import kind_of
 from runner.core.verdict import differences, fault_felt, hits, judge_assertion, run_verdict
-from runner.model.experiment import Absent
+from runner.model.assertion import Absent
 from runner.model.fault import AnyFault
 from runner.model.plan import RunPlan
 from runner.model.result import (

@@ -5,23 +5,12 @@ Nothing is touched here: a plan that comes out can be printed, compared and stor
 
 import attrs
 
-from runner.model.experiment import (
-    Absent,
-    AnyStep,
-    ArenaKind,
-    CniPlugin,
-    Environment,
-    Expected,
-    Experiment,
-    Goal,
-    Mechanism,
-    Step,
-    TmpfsMount,
-    WorkloadFlag,
-    WorkloadKind,
-)
+from runner.model.assertion import Absent
+from runner.model.experiment import Expected, Experiment, Goal
 from runner.model.fault import AnyFault, Fault
+from runner.model.kinds import ArenaKind, Mechanism, WorkloadKind
 from runner.model.plan import RunPlan, SkippedStep
+from runner.model.step import AnyStep, CniPlugin, Environment, Step, TmpfsMount, WorkloadFlag
 from runner.model.view import View
 
 # `--without view` means every part of the view: the experiment as if nobody had faked a file.

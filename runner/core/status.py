@@ -17,7 +17,8 @@ from runner.core.blockers import RULES
 from runner.core.cell import Attempt, agreement
 from runner.core.matrix import Column, NoCell, Placed, Plan
 from runner.core.milestones import BEYOND
-from runner.model.experiment import Experiment, Milestone
+from runner.model.experiment import Experiment
+from runner.model.kinds import Milestone
 
 Need = Literal["needed", "not needed", "unknown"]
 GOALS: Final[tuple[Milestone, ...]] = ("apiserver-serving", "node-registered", "node-ready", "pod-running")

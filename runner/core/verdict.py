@@ -10,25 +10,12 @@ from typing import assert_never
 from runner.core.blockers import RULES
 from runner.core.ledger import Ledger
 from runner.core.metrics import metrics
-from runner.model.experiment import (
-    Absent,
-    Alive,
-    AnyAssertion,
-    BindMount,
-    CniPlugin,
-    Metric,
-    PodAnswers,
-    Present,
-    Reached,
-    Redirected,
-    Symlink,
-    Verdict,
-    WorkloadFlag,
-    WriteFile,
-)
+from runner.model.assertion import Absent, Alive, AnyAssertion, Metric, PodAnswers, Present, Reached, Redirected
 from runner.model.fault import AnyFault, Kill, Pause, SlowDisk
+from runner.model.kinds import Verdict
 from runner.model.plan import RunPlan
 from runner.model.result import AssertionResult
+from runner.model.step import BindMount, CniPlugin, Symlink, WorkloadFlag, WriteFile
 
 Judged = tuple[Verdict, str]
 

@@ -17,9 +17,10 @@ import trio
 from runner.core.prepare import kind_of
 from runner.host.clock import RunClock
 from runner.host.watch import LineNumberer
+from runner.model.assertion import PodAnswers
 from runner.model.events import AnyEvent, PodAnswered, StepDone, WitnessSeen
-from runner.model.experiment import Manifest, PodAnswers
 from runner.model.plan import RunPlan
+from runner.model.step import Manifest
 
 Send = Callable[[AnyEvent], Awaitable[None]]
 

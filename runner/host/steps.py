@@ -18,7 +18,7 @@ import attrs
 from runner.host import mounts
 from runner.host.images import busybox_archive
 from runner.model.events import StepOutcome
-from runner.model.experiment import (
+from runner.model.step import (
     AnyStep,
     BindMount,
     CgroupMount,

@@ -4,8 +4,8 @@ A shell's loop, because that is what people have: one line in the log for each s
 needs no handling of signals: what ends a run ends every process of it.
 """
 
-from runner.model.experiment import Supervise
 from runner.model.plan import RunPlan
+from runner.model.step import Supervise
 
 _LOOP = """left=$1; shift
 while :; do

@@ -12,9 +12,9 @@ from runner.intercept.mounts import apply_mounts, look
 from runner.intercept.plan import Delay, LaunchPlan, to_json
 from runner.intercept.view_layer import ViewError, check_view, materialise, view_kinds
 from runner.model.events import StepOutcome
-from runner.model.experiment import BindMount, CniPlugin, Symlink, TmpfsMount, WriteFile
 from runner.model.fault import SlowDisk
 from runner.model.plan import RunPlan
+from runner.model.step import BindMount, CniPlugin, Symlink, TmpfsMount, WriteFile
 from runner.model.view import ViewFile
 
 __all__ = ["AppliedPart", "AppliedView", "ViewError", "apply_view"]

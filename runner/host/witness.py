@@ -18,7 +18,7 @@ import trio
 
 from runner.host.clock import RunClock
 from runner.model.events import AnyEvent, WitnessSeen
-from runner.model.experiment import Milestone
+from runner.model.kinds import Milestone
 
 Send = Callable[[AnyEvent], Awaitable[None]]
 

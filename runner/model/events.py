@@ -8,8 +8,8 @@ from typing import Literal
 
 import attrs
 
-from runner.model.experiment import EndReason, Milestone
 from runner.model.fault import Kill, Pause, SlowDisk
+from runner.model.kinds import EndReason, Milestone
 
 StepOutcome = Literal["applied", "already-there", "failed", "skipped", "undone", "undo-failed"]
 

@@ -2,8 +2,11 @@
 
 import attrs
 
-from runner.model.experiment import AnyStep, ArenaKind, Assertion, Expected, Experiment, Goal, Mechanism, WorkloadKind
+from runner.model.assertion import Assertion
+from runner.model.experiment import Expected, Experiment, Goal
 from runner.model.fault import AnyFault
+from runner.model.kinds import ArenaKind, Mechanism, WorkloadKind
+from runner.model.step import AnyStep
 from runner.model.view import View
 
 

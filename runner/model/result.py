@@ -3,7 +3,8 @@
 import attrs
 
 from runner.model.events import StepOutcome
-from runner.model.experiment import ArenaKind, EndReason, Expected, Mechanism, Verdict, WorkloadKind
+from runner.model.experiment import Expected
+from runner.model.kinds import ArenaKind, EndReason, Mechanism, Verdict, WorkloadKind
 
 SCHEMA_VERSION = 1
 

@@ -10,7 +10,10 @@ from typing import Literal
 
 import attrs
 
-from runner.model.experiment import Absent, AnyAssertion, AnyStep, Experiment, WorkloadFlag, WorkloadKind
+from runner.model.assertion import Absent, AnyAssertion
+from runner.model.experiment import Experiment
+from runner.model.kinds import WorkloadKind
+from runner.model.step import AnyStep, WorkloadFlag
 from runner.model.view import StatfsSpoof, View
 
 UnitKind = Literal["step", "flag", "view part", "view entry"]

@@ -13,8 +13,9 @@ from runner.core.milestones import MILESTONES
 from runner.core.minimize import Ask, Hopeless, Minimal, minimize
 from runner.core.tally import Tally
 from runner.core.threshold import AskAmount, Threshold, grid, threshold
-from runner.model.experiment import Expected, Experiment, Milestone
+from runner.model.experiment import Expected, Experiment
 from runner.model.fault import AnyFault, amount_of, describe, show_amount, with_amount
+from runner.model.kinds import Milestone
 from runner.model.units import Unit, units, without
 from runner.search.trials import SearchStoppedError, Trials
 

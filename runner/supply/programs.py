@@ -5,7 +5,9 @@ from pathlib import Path
 
 import attrs
 
-from runner.model.experiment import AnyStep, Experiment, ImagePreload, WorkloadKind
+from runner.model.experiment import Experiment
+from runner.model.kinds import WorkloadKind
+from runner.model.step import AnyStep, ImagePreload
 from runner.supply.coredns import find_coredns
 from runner.supply.supplied import Absent, Progress, Supplied, SupplyError
 

@@ -2,7 +2,9 @@
 
 import attrs
 
-from runner.model.experiment import BindMount, Expected, Experiment, ImagePreload, Manifest, Milestone, WorkloadKind
+from runner.model.experiment import Expected, Experiment
+from runner.model.kinds import Milestone, WorkloadKind
+from runner.model.step import BindMount, ImagePreload, Manifest
 
 # The first rung has a node to offer, the second only an API.
 USABLE: tuple[Milestone, ...] = ("node-ready", "poststart-hooks-done")

@@ -23,7 +23,7 @@ EXPERIMENT = attrs.evolve(PARENT, number={number}, slug={slug!r}, {changes})
     ("name", "changes", "says"),
     [
         ("exp13_again", "", "exp13_redirect_proc_sys.py: number 13 is taken by again"),
-        ("exp77_kind", "steps=({'kind': 'reboot'},)", "is not a step; the kinds are in runner/model/experiment.py"),
+        ("exp77_kind", "steps=({'kind': 'reboot'},)", "is not a step; the kinds are in runner/model/step.py"),
         (
             "exp77_relative",
             "steps=(WriteFile(id='x', reason='r', path='etc/x', content=''),)",

@@ -10,7 +10,7 @@ import pytest
 from runner.cluster.components import Component, components, containerd_config
 from runner.cluster.settings import Datastore, Settings
 from runner.cluster.waiting import Api
-from runner.model.experiment import ImagePreload
+from runner.model.step import ImagePreload
 from runner.model.tagged import tag, untag
 from runner.registry import find
 

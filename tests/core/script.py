@@ -6,7 +6,7 @@ from pathlib import Path
 from runner.core.judge import Judge
 from runner.core.prepare import prepare
 from runner.model.events import AnyCommand, AnyEvent, LineSeen, PathRedirected, PathUsed, StepDone, WorkloadStarted
-from runner.model.experiment import WorkloadKind
+from runner.model.kinds import WorkloadKind
 from runner.model.plan import RunPlan
 from runner.registry import find
 

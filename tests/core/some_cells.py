@@ -3,7 +3,8 @@
 import attrs
 
 from runner.core.cell import Attempt, Cell, CellOutcome
-from runner.model.experiment import Expected, Experiment, TmpfsMount
+from runner.model.experiment import Expected, Experiment
+from runner.model.step import TmpfsMount
 
 SMALL = Experiment(
     number=90,

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from runner.core.codec import result_from_json
 from runner.core.milestones import MILESTONES
-from runner.model.experiment import EndReason, Verdict
+from runner.model.kinds import EndReason, Verdict
 from runner.model.result import BlockerResult, EndedBy, RunResult
 
 RESULTS = Path(__file__).parents[1] / "results"

@@ -10,8 +10,9 @@ from some_results import real
 
 from runner.core.cell import Attempt, agreement, outcome_of
 from runner.core.codec import FormatError, from_json, to_brief, to_json
-from runner.model.experiment import Expected, TmpfsMount
+from runner.model.experiment import Expected
 from runner.model.fault import MemoryLimit
+from runner.model.step import TmpfsMount
 
 
 def test_the_fingerprint_is_the_same_in_another_process() -> None:

@@ -15,7 +15,7 @@ from runner.core.milestones import MILESTONES
 from runner.model.result import EndedBy, RunResult
 
 if TYPE_CHECKING:
-    from runner.model.experiment import Verdict
+    from runner.model.kinds import Verdict
 
 SIDES = st.lists(any_result(), min_size=1, max_size=4).map(lambda results: Side(label="s", results=tuple(results)))
 K3S = real("exp13-k3s")

@@ -6,8 +6,8 @@ from script import as_events, fold, log_lines, plan_of
 
 from runner.core.outcome import RunIdentity, outcome
 from runner.core.verdict import judge_assertion
+from runner.model.assertion import Metric
 from runner.model.events import Disturb, InterceptionCounted, LineSeen, StepDone, WitnessSeen, WorkloadStarted
-from runner.model.experiment import Metric
 from runner.model.fault import Kill, MemoryLimit, Pause, SlowDisk
 from runner.model.plan import RunPlan
 from runner.model.result import ArenaInfo, WorkloadInfo

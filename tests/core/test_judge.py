@@ -17,7 +17,7 @@ from runner.model.events import (
     WorkloadExited,
     WorkloadStarted,
 )
-from runner.model.experiment import Supervise
+from runner.model.step import Supervise
 
 STARTED = WorkloadStarted(at_s=1.0, pid=7, command=("k3s", "server"))
 

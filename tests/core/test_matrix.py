@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from some_cells import SMALL
 
 from runner.core.matrix import Build, Impossible, Matrix, MatrixError, RunscAxis, WorkloadAxis, shard, spread
-from runner.model.experiment import Expected, Experiment, TmpfsMount, WorkloadFlag
+from runner.model.experiment import Expected, Experiment
+from runner.model.step import TmpfsMount, WorkloadFlag
 from runner.model.view import View, ViewFile
 
 BUILDS = {

@@ -8,7 +8,7 @@ import pytest
 from runner.core.lines import parse_line
 from runner.core.milestones import BEYOND, LADDER, MILESTONES, MilestoneFold, milestone_of
 from runner.core.replay_clock import ReplayClock
-from runner.model.experiment import Milestone
+from runner.model.kinds import Milestone
 
 KLOG = "I1123 14:18:31.045917      42"
 LOGS = Path(__file__).parent.parent / "logs"

@@ -6,8 +6,9 @@ import pytest
 from runner.core.judge import Judge
 from runner.core.prepare import prepare
 from runner.core.verdict import differences, judge_assertion, run_verdict
+from runner.model.assertion import PodAnswers
 from runner.model.events import AnyEvent, HoldPassed, PodAnswered, StopRun, WitnessSeen, WorkloadStarted
-from runner.model.experiment import Experiment, PodAnswers
+from runner.model.experiment import Experiment
 from runner.model.plan import RunPlan
 from runner.registry import find
 

@@ -5,7 +5,8 @@ import pytest
 from script import plan_of
 
 from runner.core.prepare import PlanError, kind_of, prepare
-from runner.model.experiment import Environment, Experiment
+from runner.model.experiment import Experiment
+from runner.model.step import Environment
 from runner.registry import find
 
 EXP13 = find("13")

@@ -9,7 +9,7 @@ from some_cells import GOOD, SMALL, attempt
 from runner.core.cell import Attempt, CellOutcome
 from runner.core.matrix import Build, Matrix, Plan, RunscAxis, WorkloadAxis, spread
 from runner.core.status import NeedAt, Workaround, status, until
-from runner.model.experiment import BindMount
+from runner.model.step import BindMount
 
 KMSG = BindMount(
     id="kmsg", source="/dev/null", target="/dev/kmsg", reason="the kubelet reads it", holds_back=("dev-kmsg-missing",)

@@ -5,6 +5,7 @@ import pytest
 from script import all_steps_at_work, as_events, fold, log_lines, plan_of
 
 from runner.core.verdict import differences, judge_assertion, run_verdict
+from runner.model.assertion import Absent, Alive, AnyAssertion, Metric, Present, Reached, Redirected
 from runner.model.events import (
     AnyEvent,
     DeadlinePassed,
@@ -16,7 +17,6 @@ from runner.model.events import (
     WorkloadExited,
     WorkloadStarted,
 )
-from runner.model.experiment import Absent, Alive, AnyAssertion, Metric, Present, Reached, Redirected
 from runner.model.plan import RunPlan
 
 STARTED = WorkloadStarted(at_s=1.0, pid=7, command=("k3s", "server"))

@@ -6,7 +6,9 @@ import attrs
 import pytest
 
 import experiments
-from runner.model.experiment import Absent, BindMount, Expected, Experiment, WriteFile
+from runner.model.assertion import Absent
+from runner.model.experiment import Expected, Experiment
+from runner.model.step import BindMount, WriteFile
 from runner.model.view import View, ViewFile, ViewTree
 from runner.registry import DeclarationError, UnknownExperimentError, all_experiments, find
 

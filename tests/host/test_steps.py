@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from runner.host.steps import Steps
-from runner.model.experiment import CniPlugin, Link, Symlink, WriteFile
+from runner.model.step import CniPlugin, Link, Symlink, WriteFile
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounts need root")
 
@@ -112,7 +112,7 @@ def test_dev_null_bound_over_a_missing_device_appears_and_leaves_no_file_behind(
     said = in_private_namespace(
         "from pathlib import Path\n"
         "from runner.host.steps import Steps\n"
-        "from runner.model.experiment import BindMount\n"
+        "from runner.model.step import BindMount\n"
         f"target = Path({str(tmp_path / 'kmsg')!r})\n"
         "steps = Steps()\n"
         "print(steps.apply(BindMount(id='k', reason='r', source='/dev/null', target=str(target))).verified)\n"
@@ -126,7 +126,7 @@ def test_dev_null_bound_over_a_missing_device_appears_and_leaves_no_file_behind(
 def test_a_tmpfs_comes_and_goes_and_propagation_is_set(tmp_path: Path) -> None:
     said = in_private_namespace(
         "from runner.host.steps import Steps\n"
-        "from runner.model.experiment import TmpfsMount, MountPropagation\n"
+        "from runner.model.step import TmpfsMount, MountPropagation\n"
         "steps = Steps()\n"
         f"steps.apply(TmpfsMount(id='t', reason='r', target={str(tmp_path / 'new/dir')!r}, size_mib=1))\n"
         f"print([entry.fstype for entry in mount_table() if entry.target == {str(tmp_path / 'new/dir')!r}])\n"
@@ -141,7 +141,7 @@ def test_a_tmpfs_comes_and_goes_and_propagation_is_set(tmp_path: Path) -> None:
 def test_a_cgroup_hierarchy_that_the_kernel_refuses_is_an_error_that_names_it(tmp_path: Path) -> None:
     said = in_private_namespace(
         "from runner.host.steps import Steps\n"
-        "from runner.model.experiment import CgroupMount\n"
+        "from runner.model.step import CgroupMount\n"
         "try:\n"
         f"    Steps().apply(CgroupMount(id='c', reason='r', target={str(tmp_path)!r}, controllers=('no-such',)))\n"
         "except OSError as error:\n"

@@ -6,7 +6,7 @@ import attrs
 
 from runner.core.prepare import prepare
 from runner.host.supervisor import supervised
-from runner.model.experiment import Supervise
+from runner.model.step import Supervise
 from runner.registry import find
 
 PLAN = prepare(find("13"), workload="k3s", arena="gvisor", command=("k3s", "server"))

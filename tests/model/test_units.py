@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.core.prepare import prepare
-from runner.model.experiment import Absent
+from runner.model.assertion import Absent
 from runner.model.units import units, without
 from runner.registry import all_experiments, find
 

@@ -64,7 +64,7 @@ def test_pods_reach_each_other_and_a_service_through_routes_and_plain_rules() ->
 
 DEVICE = """
 from runner.host.steps import Steps
-from runner.model.experiment import NetworkDevice
+from runner.model.step import NetworkDevice
 steps = Steps()
 device = NetworkDevice(id="d", reason="r", name="node0", address="10.42.0.1/32", routes=("10.43.0.0/16",))
 print(steps.apply(device).verified)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from runner.model.experiment import BindMount, Manifest
+from runner.model.step import BindMount, Manifest
 from runner.registry import find
 from runner.up.recipe import RecipeError, image_names, recipe
 
