@@ -15,6 +15,7 @@ import attrs
 from experiments import parts
 from experiments.exp13_redirect_proc_sys import EXPERIMENT as PARENT
 from runner.model.experiment import *
+from runner.model.step import *
 EXPERIMENT = attrs.evolve(PARENT, number={number}, slug={slug!r}, {changes})
 """
 
