@@ -67,8 +67,9 @@ def test_not_being_root_is_said_with_what_to_do(tmp_path: Path) -> None:
     program = (
         "import os, sys; sys.argv[1:] = ['run', 'exp13', '--workload', 'standin', '--results', sys.argv[1]]\n"
         "import runner.cli.main, runner.cli.errors, runner.runs, runner.show.progress, runner.show.table, runner.conduct\n"
+        "import runner.registry; runner.registry.all_experiments()\n"
         "os.setuid(65534)\n"
-        "runner.cli.main()\n"
+        "runner.cli.main.main()\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", program, str(tmp_path)],

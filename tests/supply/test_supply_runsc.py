@@ -258,7 +258,7 @@ async def test_a_failing_build_is_explained_and_leaves_nothing(
     script(
         "bin/go", f'[ "$1" = version ] && echo go version go1.26.8 && exit\ntouch "$GOBIN/half"; echo "{words}"; exit 1'
     )
-    with pytest.raises(SupplyError, match=rf"failed with exit code 1: {advice}.*\n{words}"):
+    with pytest.raises(SupplyError, match=rf"failed with exit code 1: {advice}.*\n *{words}"):
         await runsc_at_pin(NEWEST_PIN, progress, environ=environ, cache=cache)
     assert [path.name for path in cache.root.iterdir()] == [f".{build_key(NEWEST_PIN)}~lock"]
 
