@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shutil
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,7 +39,10 @@ class Notice:
 
 def directory() -> Path:
     """Where notices are."""
-    return platformdirs.user_runtime_path("k3s-in-gvisor")
+    with warnings.catch_warnings():
+        # Without XDG_RUNTIME_DIR it falls back to a directory that is the user's alone; a warning on each call helps nobody.
+        warnings.simplefilter("ignore")
+        return platformdirs.user_runtime_path("k3s-in-gvisor")
 
 
 @contextmanager
