@@ -16,8 +16,7 @@ from typing import Final
 
 import attrs
 
-from runner.arena.cgroups import UNIFIED, Hierarchy, hierarchies
-from runner.host.mounts import mount_table
+from runner.arena.cgroups import UNIFIED, Hierarchy, on_this_machine
 from runner.model.fault import AnyFault, CpuQuota, MemoryLimit
 
 # Not the host arena's: that one removes what bears its name and no living process's number.
@@ -33,11 +32,6 @@ class FaultUnavailableError(Exception):
 
 
 Found = tuple[Hierarchy, ...]
-
-
-def of_this_machine() -> Found:
-    """The cgroup hierarchies that are mounted here."""
-    return hierarchies(mount_table(), Path("/proc/self/cgroup").read_text())
 
 
 @attrs.frozen(kw_only=True)
@@ -92,7 +86,7 @@ def unavailable(faults: tuple[AnyFault, ...], *, sandboxed: bool, found: Found |
                 f"fault {fault.id} needs a sandbox of this run's own to limit, and this run is inside somebody else's;"
                 f" run it on the machine itself, or choose another fault"
             )
-        home = _home(fault, of_this_machine() if found is None else found)
+        home = _home(fault, on_this_machine() if found is None else found)
         if home is None or not os.access(home, os.W_OK):
             wanted = _controller(fault)
             return (
@@ -118,7 +112,7 @@ def limits(faults: tuple[AnyFault, ...], run_id: str, found: Found | None = None
     try:
         for fault in faults:
             if isinstance(fault, CpuQuota | MemoryLimit):
-                made[fault.id] = _make(fault, run_id, of_this_machine() if found is None else found)
+                made[fault.id] = _make(fault, run_id, on_this_machine() if found is None else found)
         if not made:
             yield Limited()
             return

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from runner.arena.cgroups import UNIFIED, Hierarchy
-from runner.arena.limits import PREFIX, FaultUnavailableError, Found, limits, of_this_machine, unavailable
+from runner.arena.cgroups import UNIFIED, Hierarchy, on_this_machine
+from runner.arena.limits import PREFIX, FaultUnavailableError, Found, limits, unavailable
 from runner.model.fault import CpuQuota, MemoryLimit, SlowDisk
 
 QUOTA = CpuQuota(id="cpu-quota", reason="r", percent=40)
@@ -102,7 +102,7 @@ def test_who_takes_more_memory_than_the_limit_is_killed_and_that_is_known():
 
 @real_cgroups
 def test_what_a_killed_run_left_behind_is_removed_by_the_next():
-    parents = [one.parent for one in of_this_machine() if {"cpu", UNIFIED} & set(one.controllers.split(","))]
+    parents = [one.parent for one in on_this_machine() if {"cpu", UNIFIED} & set(one.controllers.split(","))]
     stale = parents[0] / f"{PREFIX}killed-{os.getpid()}"
     stale.mkdir()
     with limits((QUOTA,), f"test-{os.getpid()}"):

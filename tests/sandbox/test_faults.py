@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from command import fatal, run_standin, runner, traces
 
-from runner.arena.limits import PREFIX, of_this_machine, unavailable
+from runner.arena.cgroups import on_this_machine
+from runner.arena.limits import PREFIX, unavailable
 from runner.model.fault import CpuQuota
 
 pytestmark = pytest.mark.sandbox
@@ -15,7 +16,7 @@ QUOTA = (CpuQuota(id="cpu-quota", reason="r", percent=60),)
 
 
 def groups() -> list[Path]:
-    return [group for one in of_this_machine() for group in one.parent.glob(f"{PREFIX}*")]
+    return [group for one in on_this_machine() for group in one.parent.glob(f"{PREFIX}*")]
 
 
 def the_fault(result, name):
