@@ -147,6 +147,19 @@ def test_the_end_of_one_ends_all_and_is_named_after_its_last_words(cluster: Clus
     wait_until_gone(pid_of(lines, "long"))
 
 
+def test_the_end_of_one_is_seen_on_a_kernel_without_pidfds_as_gvisor_of_2025_is(tmp_path: Path) -> None:
+    without = "import errno, os\ndef pidfd_open(*_): raise OSError(errno.ENOSYS, 'none')\nos.pidfd_open = pidfd_open\n"
+    process = subprocess.run(
+        [sys.executable, "-c", without + PROGRAM, str(tmp_path), "long::exec sleep 1000", "short::exit 3"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=WITHIN_S,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert "ENDED short ended with exit code 3" in process.stdout
+
+
 def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:
     process = subprocess.run(
         [sys.executable, "-c", PROGRAM.replace("/bin/sh", "/no/such/program"), str(tmp_path), "one::true"],
