@@ -45,6 +45,10 @@ Beside = Callable[[RunPlan, int], Awaitable[None]]
 # Last words of the sandbox that are kept for the error message when it dies without having said anything itself.
 STDERR_KEPT = 4000
 RESULT_EVERY_S = 1.0
+# A sandbox speaks after a second and a half, on a busy machine after five; gVisor on KVM in a virtual machine never did, at
+# full load. The deadline of a run is kept inside, so a sandbox that stands still would go on for ever.
+SPEAKS_WITHIN_S = 60.0
+OVERTIME_S = 120.0
 # A line of a log is at most 64 KiB; quoted as JSON it can be six times that, and the totals of an interceptor a bit more.
 EVENT_LINE_BYTES = 2**24
 
@@ -138,6 +142,11 @@ class _Run:
         self._watcher = watcher
         self._written_s = 0.0
 
+    @property
+    def lasts_s(self) -> float | None:
+        """Seconds that the workload may take; None when it goes on until somebody ends it."""
+        return None if self._plan.keep else self._plan.deadline_s
+
     def see(self, event: AnyEvent) -> None:
         self._directory.record(event)
         self.judge.see(event)
@@ -193,16 +202,23 @@ async def _follow(process: "subprocess.Popen[bytes]", run: _Run, limited: Limite
     assert process.stdout is not None  # noqa: S101  asked for by _start
     assert process.stderr is not None  # noqa: S101
     stderr = bytearray()
+    spoken = trio.Event()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_keep_tail, os.dup(process.stderr.fileno()), stderr)
-        splitter = LineSplitter(max_bytes=EVENT_LINE_BYTES)
-        async with trio.lowlevel.FdStream(os.dup(process.stdout.fileno())) as stream:
-            async for chunk in stream:
-                for line in splitter.feed(bytes(chunk)):
-                    _see_line(line.text, run)
-        await trio.to_thread.run_sync(process.wait)
+        async with trio.open_nursery() as guarded:
+            guarded.start_soon(_end_if_stuck, process, run, spoken)
+            splitter = LineSplitter(max_bytes=EVENT_LINE_BYTES)
+            async with trio.lowlevel.FdStream(os.dup(process.stdout.fileno())) as stream:
+                async for chunk in stream:
+                    spoken.set()
+                    for line in splitter.feed(bytes(chunk)):
+                        _see_line(line.text, run)
+            await trio.to_thread.run_sync(process.wait)
+            guarded.cancel_scope.cancel()
         nursery.cancel_scope.deadline = trio.current_time() + 1
-    if not run.judge.ledger.finished:
+    if run.judge.ledger.finished:
+        return
+    if not run.judge.ledger.harness_errors:
         last = bytes(stderr).decode(errors="replace").strip()
         how = f"signal {-process.returncode}" if process.returncode < 0 else f"exit code {process.returncode}"
         said = f"; its last words: {last}" if last else ""
@@ -211,7 +227,22 @@ async def _follow(process: "subprocess.Popen[bytes]", run: _Run, limited: Limite
             run.see(WorkloadExited(at_s=run.clock.now_s(), code=None, signal=signal.SIGKILL))
         else:
             run.see(HarnessFailed(at_s=run.clock.now_s(), what=f"the inside of the arena ended early with {how}{said}"))
-        run.see(RunFinished(at_s=run.clock.now_s()))
+    run.see(RunFinished(at_s=run.clock.now_s()))
+
+
+async def _end_if_stuck(process: "subprocess.Popen[bytes]", run: _Run, spoken: trio.Event) -> None:
+    """End a sandbox that never says anything, or that nobody inside ends when its time is over."""
+    with trio.move_on_after(SPEAKS_WITHIN_S):
+        await spoken.wait()
+    if not spoken.is_set():
+        what = f"the sandbox hangs: it said nothing for {SPEAKS_WITHIN_S:.0f} s, and was ended"
+    elif run.lasts_s is None:
+        return
+    else:
+        await trio.sleep(run.lasts_s + OVERTIME_S)
+        what = f"the sandbox hangs: it was still there {OVERTIME_S:.0f} s after the run's deadline, and was ended"
+    run.see(HarnessFailed(at_s=run.clock.now_s(), what=what))
+    process.kill()
 
 
 def _see_line(text: str, run: _Run) -> None:

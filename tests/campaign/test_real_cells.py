@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from some_cells import cell
 
+from runner import conduct as conduct_module
 from runner.campaign import cells as cells_module
+from runner.campaign import facts as facts_module
 from runner.campaign.cells import RealCells
 from runner.campaign.drive import drive
 from runner.campaign.facts import facts_of
@@ -68,21 +70,32 @@ def test_a_version_that_cannot_be_had_is_what_its_cells_say_and_is_asked_for_onc
 
 @pytest.mark.sandbox
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
-def test_a_sandbox_that_dies_at_once_is_what_its_cell_says_and_leaves_no_facts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("does", "said"),
+    [
+        ("echo starting: platform not supported >&2; exit 128", "platform not supported"),
+        ("exec sleep 1000", "hangs: it said nothing"),
+    ],
+    ids=["dies at once", "never says anything"],
+)
+def test_a_sandbox_that_does_not_start_is_what_its_cell_says_and_leaves_no_facts(
+    does: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runsc = tmp_path / "runsc"
-    runsc.write_text("#!/bin/sh\necho starting: platform not supported >&2\nexit 128\n")
+    runsc.write_text(f"#!/bin/sh\n{does}\n")
     runsc.chmod(0o755)
 
     async def find_ground(options: RunOptions, progress: Progress) -> Ground:
         return ground(runsc)
 
     monkeypatch.setattr(cells_module, "find_ground", find_ground)
+    monkeypatch.setattr(facts_module, "PROBES_WITHIN_S", 2.0)
+    if "hangs" in said:
+        monkeypatch.setattr(conduct_module, "SPEAKS_WITHIN_S", 2.0)
     results = tmp_path / "results"
     ended = drive(CELLS[:1], Journal(results), RealCells(results=results, view=silent), Policy())
     (attempt,) = ended.made
     assert (attempt.outcome.ending, attempt.outcome.verdict) == ("not-started", "error")
-    assert "platform not supported" in attempt.outcome.detail
+    assert said in attempt.outcome.detail
     assert (results / attempt.run / "result.json").is_file()
     assert facts_of(results) == {}
