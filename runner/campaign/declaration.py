@@ -7,7 +7,7 @@ from pathlib import Path
 import trio
 
 from runner.core.codec import FormatError, from_json
-from runner.core.matrix import HERE, Build, Matrix, MatrixError, Plan, around_us, spread
+from runner.core.matrix import HERE, Build, Matrix, MatrixError, Placed, Plan, around_us, spread
 from runner.registry import all_experiments
 from runner.supply.gvisors import gvisor_named
 from runner.supply.supplied import SupplyError
@@ -45,6 +45,11 @@ def plan_of(matrix: Matrix, *, here: bool = False) -> Plan:
     return spread(matrix, all_experiments(), builds_of(matrix))
 
 
+def refused_here(placed: Placed) -> str:
+    """Why this machine cannot run a cell; empty when it can."""
+    return next((reason for path, reason in placed.unless.items() if not Path(path).exists()), "")
+
+
 def builds_of(matrix: Matrix) -> dict[str, Build]:
     """What each name on the runsc axis means; nothing is built.
 
@@ -59,7 +64,7 @@ async def _builds_of(names: tuple[str, ...]) -> dict[str, Build]:
         try:
             build = await gvisor_named(name)
         except SupplyError:
-            found[name] = Build(name=name, version=name, platforms=("systrap",))
+            found[name] = Build(name=name, version=name, platforms=())
         else:
             found[name] = Build(name=name, version=build.version, platforms=build.platforms)
     return found

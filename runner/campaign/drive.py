@@ -28,18 +28,22 @@ class Position:
         attempt: The one that just ended; None before the first.
         cells: How many cells there are.
         finished: How many of them need nothing more.
+        doubted: How many of the others were run, and are to be run again.
         left: How many attempts are left.
         elapsed_s: Since the campaign's start.
-        left_s: How long what is left will probably take; within a budget, at most what is left of it.
+        left_s: How long all that is left will probably take.
+        budget_left_s: What is left of the budget; None without one.
     """
 
     todo: Todo | None
     attempt: Attempt | None
     cells: int
     finished: int
+    doubted: int
     left: int
     elapsed_s: float
     left_s: float
+    budget_left_s: float | None
 
 
 @attrs.frozen(kw_only=True)
@@ -121,14 +125,15 @@ def _position(
     policy: Policy,
     arenas: int,
 ) -> Position:
-    wanted_s = time_left_s(todo) / arenas
-    left_s = wanted_s if policy.budget_s is None else min(wanted_s, max(policy.budget_s - elapsed_s, 0.0))
+    total = len({cell.fingerprint for cell in cells})
     return Position(
         todo=chosen,
         attempt=made[-1] if made else None,
-        cells=len({cell.fingerprint for cell in cells}),
-        finished=len({cell.fingerprint for cell in cells}) - len(todo),
+        cells=total,
+        finished=total - len(todo),
+        doubted=sum(one.number > 1 for one in todo),
         left=sum(one.of - one.number + 1 for one in todo),
         elapsed_s=elapsed_s,
-        left_s=left_s,
+        left_s=time_left_s(todo) / arenas,
+        budget_left_s=None if policy.budget_s is None else max(policy.budget_s - elapsed_s, 0.0),
     )

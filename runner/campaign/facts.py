@@ -1,4 +1,4 @@
-"""Facts of the arenas of a matrix, one set a build, found once and kept beside the cells."""
+"""Facts of the arenas of a matrix, one set a build and platform, found once and kept beside the cells."""
 
 import json
 import os
@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from runner.core.cell import Cell
+from runner.host.probes import PROBES
 from runner.log import log
 from runner.runs import Ground, in_arena
 
@@ -14,26 +15,36 @@ DIRECTORY = "facts"
 PROBES_WITHIN_S = 120
 
 
-def facts_of(results: Path) -> dict[str, dict[str, str]]:
-    """Facts by the build's version, of all that were found; a file that is none is passed over."""
+Facts = dict[tuple[str, str], dict[str, str]]
+"""By the build's version and the platform: name -> what was found."""
+
+
+def facts_of(results: Path) -> Facts:
+    """All that were found; a file that is none is passed over."""
     found = {}
     for path in sorted((results / DIRECTORY).glob("*.json")):
         try:
             document = json.loads(path.read_text(encoding="utf-8"))
-            found[str(document["runsc"])] = {str(name): str(value) for name, value in document["facts"].items()}
+            place = str(document["runsc"]), str(document["platform"])
+            found[place] = {str(name): str(value) for name, value in document["facts"].items()}
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             log().warning("facts.unreadable", path=str(path), error=str(error))
     return found
 
 
 def find_facts(results: Path, cell: Cell, ground: Ground) -> None:
-    """Probe a gVisor arena, unless that was done before; no other, since probes leave devices and rules behind.
+    """Probe a gVisor arena, unless that was done before with all of today's probes.
+
+    No other arena, since probes leave devices and rules behind.
 
     What cannot be probed is not kept: the cells say by themselves that their sandbox does not start.
     """
-    path = results / DIRECTORY / f"{cell.runsc.replace('/', '-')}-{cell.platform}.json"
-    if ground.kind != "gvisor" or path.exists():
+    if ground.kind != "gvisor":
         return
+    known = facts_of(results).get((cell.runsc, cell.platform), {})
+    if all(one.name in known for one in PROBES):
+        return
+    path = results / DIRECTORY / f"{cell.runsc.replace('/', '-')}-{cell.platform}.json"
     inside = in_arena((sys.executable, "-m", "runner.host.probes"), ground)
     # Standard input is the arena's lifeline: it has to stay open for as long as this waits.
     lifeline, held = os.pipe()

@@ -122,6 +122,7 @@ def matrix(context: click.Context, *, declaration: Path) -> None:
 @matrix.command("run")
 @click.option("--only", multiple=True, metavar="EXP", help="Only these experiments; more than one may be given.")
 @click.option("--runsc", multiple=True, metavar="BUILD", help="Only these builds of the declaration.")
+@click.option("--platform", multiple=True, metavar="P", help="Only these platforms of gVisor: systrap, ptrace, kvm.")
 @click.option("--workload", multiple=True, metavar="KIND", help="Only these workloads, by kind or with the version.")
 @click.option(
     "--arena",
@@ -140,6 +141,7 @@ def matrix_run(
     *,
     only: tuple[str, ...] = (),
     runsc: tuple[str, ...] = (),
+    platform: tuple[str, ...] = (),
     workload: tuple[str, ...] = (),
     arena: str = "gvisor",
     shard: str = "1/1",
@@ -156,7 +158,7 @@ def matrix_run(
     jobs, helping = words.pop("jobs", None) or 1, words.get("now") is not None
     words["now"] = now = words.get("now") or _now()
     declared, plan = _planned(declaration, here=arena == "here")
-    placed = _selected(plan, only, runsc, workload, shard)
+    placed = _possible_here(_selected(plan, only, runsc, platform, workload, shard))
     cells = [one.cell for one in placed]
     policy = _policy(words, repeat=declared.repeat, in_doubt=declared.in_doubt, order="informative")
     view = CampaignView(_stderr())
@@ -265,7 +267,12 @@ def _planned(declaration: Path, *, here: bool = False) -> "tuple[Matrix, Plan]":
 
 
 def _selected(
-    plan: "Plan", only: tuple[str, ...], runsc: tuple[str, ...], workload: tuple[str, ...], shard: str
+    plan: "Plan",
+    only: tuple[str, ...],
+    runsc: tuple[str, ...],
+    platform: tuple[str, ...],
+    workload: tuple[str, ...],
+    shard: str,
 ) -> "list[Placed]":
     from runner.core.matrix import shard as part  # noqa: PLC0415
     from runner.registry import find  # noqa: PLC0415
@@ -275,6 +282,7 @@ def _selected(
         raise click.BadParameter(f"{shard!r}: write i/n, e.g. 1/3", param_hint="--shard")
     names = {find(word).name for word in only}
     unknown = sorted(set(runsc) - {column.build.name for column in plan.columns})
+    unknown += sorted(set(platform) - {column.platform for column in plan.columns})
     kinds = {column.workload.kind for column in plan.columns} | {str(column.workload) for column in plan.columns}
     unknown += sorted(set(workload) - kinds)
     if unknown:
@@ -284,9 +292,21 @@ def _selected(
         for one in plan.placed
         if (not names or one.cell.experiment.name in names)
         and (not runsc or one.column.build.name in runsc)
+        and (not platform or one.column.platform in platform)
         and (not workload or {one.cell.workload, str(one.column.workload)} & set(workload))
     ]
     return list(part(chosen, int(number), int(of)))
+
+
+def _possible_here(placed: "list[Placed]") -> "list[Placed]":
+    """Without the cells that this machine cannot run, which are said, with the reason."""
+    from runner.campaign.declaration import refused_here  # noqa: PLC0415
+
+    reasons = [refused_here(one) for one in placed]
+    for one, reason in zip(placed, reasons, strict=True):
+        if reason:
+            click.echo(f"left out, {reason}: {one.cell.circumstances}", err=True)
+    return [one for one, reason in zip(placed, reasons, strict=True) if not reason]
 
 
 def _now() -> str:

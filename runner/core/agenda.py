@@ -14,7 +14,7 @@ from typing import Final, Literal
 
 import attrs
 
-from runner.core.cell import Attempt, Cell
+from runner.core.cell import Attempt, Cell, Circumstances
 
 Attempts = Mapping[str, Sequence[Attempt]]
 """Finished attempts by the fingerprint of their cell, oldest first."""
@@ -29,7 +29,7 @@ class Policy:
 
     Attributes:
         order: ``declared`` takes them as they stand; ``informative`` first those that show most that is new: pairs of
-            circumstances that no attempt has seen together.
+            circumstances that no attempt has seen together, and among equals those of which least was seen.
         repeat: Attempts at each cell.
         in_doubt: Attempts at a cell whose attempts disagree, or whose outcome is not the declared one: a surprise counts
             once it came twice. Below ``repeat`` it changes nothing.
@@ -92,9 +92,16 @@ def choose(todo: Sequence[Todo], done: Attempts, policy: Policy, elapsed_s: floa
         return None
     if policy.order == "declared":
         return todo[0]
-    seen = {pair for attempts in done.values() for attempt in attempts for pair in _pairs(_axes(attempt.cell))}
+    cells = [_axes(attempts[0].cell) for attempts in done.values() if attempts]
+    pairs = {pair for axes in cells for pair in _pairs(axes)}
+    values = Counter(value for axes in cells for value in axes)
+
+    def news(one: Todo) -> tuple[bool, int, int]:
+        axes = _axes(one.cell.circumstances)
+        return one.number == 1, len(_pairs(axes) - pairs), -sum(values[value] for value in axes)
+
     # max takes the first of equals, which is the declared order.
-    return max(todo, key=lambda one: (one.number == 1, len(_pairs(_axes(one.cell.circumstances)) - seen)))
+    return max(todo, key=news)
 
 
 def time_left_s(todo: Iterable[Todo]) -> float:
@@ -142,12 +149,21 @@ class _Estimates:
         return median(times) if times else self._any_s
 
 
-def _axes(cell: object) -> tuple[tuple[str, object], ...]:
-    names = ("experiment", "workload", "version", "runsc", "platform", "mechanism", "fault", "without")
-    return tuple((name, getattr(cell, name)) for name in names)
+_Axis = tuple[str, object]
 
 
-def _pairs(axes: Iterable[tuple[str, object]]) -> frozenset[tuple[tuple[str, object], tuple[str, object]]]:
+def _axes(cell: Circumstances) -> tuple[_Axis, ...]:
+    # What goes together counts once: a build that is run with a platform of its own, or without a step, is no more news.
+    return (
+        ("experiment", cell.experiment),
+        ("workload", (cell.workload, cell.version)),
+        ("arena", (cell.arena, cell.runsc, cell.platform)),
+        ("mechanism", cell.mechanism),
+        ("fault", cell.fault),
+    )
+
+
+def _pairs(axes: Iterable[_Axis]) -> frozenset[tuple[_Axis, _Axis]]:
     return frozenset(combinations(axes, 2))
 
 

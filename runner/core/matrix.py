@@ -50,10 +50,12 @@ class WorkloadAxis:
 
 @attrs.frozen(kw_only=True)
 class Impossible:
-    """Cells that cannot be; what is empty holds for all.
+    """Cells that cannot be, or that nobody wants; what is empty holds for all.
 
     Attributes:
         reason: Why, for the page.
+        missing: A file. With it the rule holds only on machines that have no such file.
+        but: Names of experiments for which the rule does not hold.
         experiments: Names.
         runsc: Names of builds.
         workloads: Kinds.
@@ -62,11 +64,37 @@ class Impossible:
     """
 
     reason: str
+    missing: str = ""
+    but: tuple[str, ...] = ()
     experiments: tuple[str, ...] = ()
     runsc: tuple[str, ...] = ()
     workloads: tuple[str, ...] = ()
     platforms: tuple[str, ...] = ()
     mechanisms: tuple[str, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class Ablation:
+    """Experiments of which every step and view part is also left out, one at a time: what each is still needed for.
+
+    Attributes:
+        experiments: Names.
+        runsc: Names of builds; empty is all.
+        workloads: Kinds; empty is all.
+    """
+
+    experiments: tuple[str, ...]
+    runsc: tuple[str, ...] = ()
+    workloads: tuple[str, ...] = ()
+
+    def holds(self, experiment: Experiment, column: "Column") -> bool:
+        """Whether it means this place; on a build's usual platform only, since a platform changes no need."""
+        return (
+            experiment.name in self.experiments
+            and (not self.runsc or column.build.name in self.runsc)
+            and (not self.workloads or column.workload.kind in self.workloads)
+            and column.usual
+        )
 
 
 @attrs.frozen(kw_only=True)
@@ -78,7 +106,7 @@ class Matrix:
         runsc: Builds of gVisor, oldest first: neighbours are compared.
         workloads: Workloads with their versions.
         mechanisms: ``own`` is each experiment's own.
-        ablate: Experiments of which every step is also left out, one at a time: what each is still needed for.
+        ablate: Where every step is also left out, one at a time.
         impossible: What cannot be.
         repeat: Attempts at each cell.
         in_doubt: Attempts where they disagree.
@@ -88,7 +116,7 @@ class Matrix:
     runsc: tuple[RunscAxis, ...]
     workloads: tuple[WorkloadAxis, ...]
     mechanisms: tuple[Literal["own", "mount", "seccomp", "syscall"], ...] = (OWN,)
-    ablate: tuple[str, ...] = ()
+    ablate: tuple[Ablation, ...] = ()
     impossible: tuple[Impossible, ...] = ()
     repeat: int = 1
     in_doubt: int = 3
@@ -136,6 +164,11 @@ class Column:
     mechanism: str
     without: dict[str, str]
 
+    @property
+    def usual(self) -> bool:
+        """Whether the platform is the one that the build is run with unless somebody asks for another."""
+        return not self.build.platforms or self.platform == self.build.platforms[0]
+
 
 @attrs.frozen(kw_only=True)
 class Placed:
@@ -145,11 +178,13 @@ class Placed:
         cell: What is run.
         column: Where it stands.
         left_out: The step that an ablation leaves out; empty for the experiment as it is.
+        unless: Files without which a machine cannot run it, and the reason.
     """
 
     cell: Cell
     column: Column
     left_out: str = ""
+    unless: dict[str, str] = attrs.field(factory=dict)
 
 
 @attrs.frozen(kw_only=True)
@@ -190,7 +225,7 @@ def spread(matrix: Matrix, known: Mapping[int, Experiment], builds: Mapping[str,
         MatrixError: It names an experiment or a build that there is not, or nothing at all.
     """
     experiments = _chosen(matrix.experiments, known)
-    ablated = {experiment.name for experiment in _chosen(matrix.ablate, known)}
+    _chosen((name for ablation in matrix.ablate for name in ablation.experiments), known)
     columns = tuple(_columns(matrix, builds))
     if not columns or not experiments:
         raise MatrixError("the matrix has no cells: give it at least one experiment, runsc and workload")
@@ -202,12 +237,13 @@ def spread(matrix: Matrix, known: Mapping[int, Experiment], builds: Mapping[str,
             if reason:
                 impossible.append(NoCell(experiment=experiment.name, column=column, reason=reason))
                 continue
-            placed.append(Placed(cell=_cell(experiment, column), column=column))
-            if experiment.name in ablated:
-                placed += [
-                    Placed(cell=_cell(experiment, column, left_out), column=column, left_out=left_out)
-                    for left_out in _parts(experiment, column)
-                ]
+            unless = {rule.missing: rule.reason for rule in _rules(experiment, column, matrix) if rule.missing}
+            ablated = any(ablation.holds(experiment, column) for ablation in matrix.ablate)
+            left_outs = ("", *(_parts(experiment, column) if ablated else ()))
+            placed += [
+                Placed(cell=_cell(experiment, column, left_out), column=column, left_out=left_out, unless=unless)
+                for left_out in left_outs
+            ]
     return Plan(columns=columns, experiments=experiments, placed=tuple(placed), impossible=tuple(impossible))
 
 
@@ -275,7 +311,7 @@ def _parts(experiment: Experiment, column: Column) -> tuple[str, ...]:
 
 
 def _impossible(experiment: Experiment, column: Column, matrix: Matrix, known: Mapping[int, Experiment]) -> str:
-    workload, mechanism = column.workload.kind, _mechanism(experiment, column)
+    workload = column.workload.kind
     try:
         experiment.expected_for(workload)
     except LookupError:
@@ -284,17 +320,29 @@ def _impossible(experiment: Experiment, column: Column, matrix: Matrix, known: M
         return "it has no view, so the mechanism changes nothing"
     if column.build.platforms and column.platform not in column.build.platforms:
         return f"gVisor {column.build.name} is not run with platform {column.platform}"
-    for rule in matrix.impossible:
-        wanted = (
-            (rule.experiments, experiment.name),
-            (rule.runsc, column.build.name),
-            (rule.workloads, workload),
-            (rule.platforms, column.platform),
-            (rule.mechanisms, mechanism),
-        )
-        if all(not values or value in values for values, value in wanted):
+    for rule in _rules(experiment, column, matrix):
+        if not rule.missing:
             return rule.reason
     return _same_as_an_ancestor(experiment, column, known)
+
+
+def _rules(experiment: Experiment, column: Column, matrix: Matrix) -> tuple[Impossible, ...]:
+    """The rules that hold for a place."""
+    return tuple(
+        rule
+        for rule in matrix.impossible
+        if experiment.name not in rule.but
+        and all(
+            not values or value in values
+            for values, value in (
+                (rule.experiments, experiment.name),
+                (rule.runsc, column.build.name),
+                (rule.workloads, column.workload.kind),
+                (rule.platforms, column.platform),
+                (rule.mechanisms, _mechanism(experiment, column)),
+            )
+        )
+    )
 
 
 def _same_as_an_ancestor(experiment: Experiment, column: Column, known: Mapping[int, Experiment]) -> str:

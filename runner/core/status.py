@@ -20,6 +20,8 @@ from runner.core.milestones import BEYOND
 from runner.model.experiment import Experiment
 from runner.model.kinds import Milestone
 
+Facts = Mapping[tuple[str, str], Mapping[str, str]]
+"""By the build's version and the platform: name of a probe -> what was found."""
 Need = Literal["needed", "not needed", "unknown"]
 GOALS: Final[tuple[Milestone, ...]] = ("apiserver-serving", "node-registered", "node-ready", "pod-running")
 
@@ -121,13 +123,13 @@ class Status:
     seen: dict[str, tuple[str, ...]]
 
 
-def status(plan: Plan, done: Attempts, facts: Mapping[str, Mapping[str, str]]) -> Status:
+def status(plan: Plan, done: Attempts, facts: Facts) -> Status:
     """Fold all attempts of a matrix.
 
     Args:
         plan: The matrix.
         done: Attempts by fingerprint.
-        facts: Facts of the arena, by the build's version.
+        facts: Facts of the arenas.
     """
     by_column = {column_key(column): _attempts_in(column, done) for column in plan.columns}
     rows = tuple((experiment, tuple(_square(experiment, column, plan, done) for column in plan.columns))
@@ -233,7 +235,7 @@ def _shows_it_is_not_needed(
 def _changes(
     plan: Plan,
     rows: Sequence[tuple[Experiment, Sequence[Square]]],
-    facts: Mapping[str, Mapping[str, str]],
+    facts: Facts,
 ) -> Iterable[Change]:
     for number, after in enumerate(plan.columns):
         earlier = [column for column in plan.columns[:number] if column_key(column)[1:] == column_key(after)[1:]]
@@ -262,7 +264,7 @@ def _changes(
             ),
             gone=tuple(sorted(seen_before - seen_after)),
             new=tuple(sorted(seen_after - seen_before)),
-            facts=_differing(facts.get(before.build.version, {}), facts.get(after.build.version, {})),
+            facts=_differing(*(facts.get((one.build.version, one.platform), {}) for one in (before, after))),
         )
 
 

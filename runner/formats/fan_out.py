@@ -26,7 +26,7 @@ def workflow(plan: Plan, declaration: str) -> str:
         }
         for column in plan.columns
     ]
-    # A mechanism axis gives several columns of one build and workload: they are one job.
+    # Platforms and mechanisms give several columns of one build and workload: they are one job.
     jobs = list({one["name"]: one for one in include}.values())
     lines = "\n".join(f"          - {json.dumps(one)}" for one in jobs)
     return _WORKFLOW.replace("@INCLUDE@", lines).replace("@DECLARATION@", declaration)

@@ -63,6 +63,7 @@ PROBES: Final = (
         name="cpuacct.usage_percpu",
         script="mount -t tmpfs t /mnt; mkdir /mnt/c; mount -t cgroup -o cpuacct c /mnt/c; cat /mnt/c/cpuacct.usage_percpu",
     ),
+    Probe(name="pidfd_open", script='python3 -c "import os; os.pidfd_open(1)"'),
     Probe(name="mount --make-rshared /", script="mount --make-rshared /"),
     Probe(name="tmpfs over /proc/sys", script="mount -t tmpfs t /proc/sys"),
     Probe(

@@ -8,7 +8,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from runner.campaign.facts import facts_of
+from runner.campaign.facts import Facts, facts_of
 from runner.campaign.journal import Journal
 from runner.core.agenda import tally
 from runner.core.cell import Attempt
@@ -35,7 +35,7 @@ def write_status(plan: Plan, directories: Sequence[Path], out: Path) -> tuple[Pa
     """
     done: dict[str, list[Attempt]] = {}
     places: dict[str, Path] = {}
-    facts: dict[str, dict[str, str]] = {}
+    facts: Facts = {}
     for directory in directories:
         facts = {**facts_of(directory), **facts}
         for attempts in Journal(directory, adopt=False).attempts.values():

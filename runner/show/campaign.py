@@ -33,8 +33,9 @@ class CampaignView:
             self._console.print(f"{position.finished} of {position.cells} cells were finished before", style="dim")
         if position.todo is not None:
             todo = position.todo
-            left = f"{position.finished}/{position.cells} cells, {duration(position.left_s)} left"
-            self._head = f"{left}: {todo.cell.circumstances} ({todo.reason}, attempt {todo.number} of {todo.of})"
+            self._head = (
+                f"{left_words(position)}: {todo.cell.circumstances} ({todo.reason}, attempt {todo.number} of {todo.of})"
+            )
             if not self._console.is_terminal:
                 self._console.print(Text(self._head, style="dim"), soft_wrap=True)
 
@@ -65,6 +66,17 @@ class CampaignView:
         if self._live is not None:
             lines = (Text(self._head, no_wrap=True, overflow="ellipsis"), Text("  " + text, style="dim", no_wrap=True))
             self._live.update(Text("\n").join(lines))
+
+
+def left_words(position: Position) -> str:
+    """``12/100 cells and 3 to confirm, 40 min left, 4 min of the budget``."""
+    said = f"{position.finished}/{position.cells} cells"
+    if position.doubted:
+        said += f" and {position.doubted} to confirm"
+    said += f", {duration(position.left_s)} left"
+    if position.budget_left_s is not None and position.budget_left_s < position.left_s:
+        said += f", {duration(position.budget_left_s)} of the budget"
+    return said
 
 
 def duration(seconds: float) -> str:

@@ -44,14 +44,14 @@ class GVisor:
     name: str
     version: str
     packaged: bool = False
-    platforms: tuple[str, ...] = ("systrap",)
+    platforms: tuple[str, ...] = ("systrap", "ptrace", "kvm")
     network: str = ""
     toolchain: str = ""
 
 
 GVISORS: Final = (
     # Its systrap did not exist yet, and its netstack cannot be set up over the veth pair of today's kernels.
-    GVisor(name="2022-12", version="0.0~20221219.0", packaged=True, platforms=("ptrace",), network="host"),
+    GVisor(name="2022-12", version="0.0~20221219.0", packaged=True, platforms=("ptrace", "kvm"), network="host"),
     GVisor(name="2025-05", version="v0.0.0-20250503011706-39ed1f5ac29c"),
     GVisor(name="2025-10", version="v0.0.0-20251031020517-ecfcdd2f171c"),
     GVisor(name="2026-09", version=NEWEST_PIN),

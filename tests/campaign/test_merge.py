@@ -58,9 +58,11 @@ def test_three_shards_merged_say_what_one_unsharded_campaign_says(tmp_path: Path
 def test_facts_of_the_arenas_come_along(tmp_path: Path) -> None:
     run(tmp_path / "shard", PLACED[:1])
     (tmp_path / "shard" / "facts").mkdir()
-    (tmp_path / "shard" / "facts" / "r1-systrap.json").write_text('{"runsc": "r1", "facts": {"veth pair": "yes"}}')
+    (tmp_path / "shard" / "facts" / "r1-systrap.json").write_text(
+        '{"runsc": "r1", "platform": "systrap", "facts": {"veth pair": "yes"}}'
+    )
     merge(tmp_path / "merged", [tmp_path / "shard"])
-    assert facts_of(tmp_path / "merged") == {"r1": {"veth pair": "yes"}}
+    assert facts_of(tmp_path / "merged") == {("r1", "systrap"): {"veth pair": "yes"}}
 
 
 def test_the_same_shard_twice_changes_nothing(tmp_path: Path) -> None:

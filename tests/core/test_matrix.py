@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from some_cells import SMALL
 
-from runner.core.matrix import Build, Impossible, Matrix, MatrixError, RunscAxis, WorkloadAxis, shard, spread
+from runner.core.matrix import Ablation, Build, Impossible, Matrix, MatrixError, RunscAxis, WorkloadAxis, shard, spread
 from runner.model.experiment import Expected, Experiment
 from runner.model.step import TmpfsMount, WorkloadFlag
 from runner.model.view import View, ViewFile
@@ -82,6 +82,17 @@ def test_a_declared_impossibility_holds_where_all_it_names_agree() -> None:
     ]
 
 
+def test_what_a_machine_lacks_is_said_at_the_cell_and_an_exception_is_one() -> None:
+    needs = Impossible(reason="no such device", platforms=("ptrace",), missing="/dev/none")
+    rest = Impossible(reason="one is enough", platforms=("ptrace",), but=("exp01",))
+    axis = RunscAxis(name="new", platforms=("systrap", "ptrace"))
+    plan = spread(matrix(runsc=(axis,), workloads=(K3S,), impossible=(needs, rest)), KNOWN, BUILDS)
+    assert [(one.cell.experiment.name, one.unless) for one in plan.placed if one.cell.platform == "ptrace"] == [
+        ("exp01", {"/dev/none": "no such device"})
+    ]
+    assert {one.reason for one in plan.impossible} == {"one is enough"}
+
+
 def test_steps_that_a_build_refuses_are_left_out_where_they_are_declared() -> None:
     axis = RunscAxis(name="old", without={"flag": "it is refused"})
     plan = spread(matrix(runsc=(axis,), workloads=(K3S,)), KNOWN, BUILDS)
@@ -94,8 +105,13 @@ def test_steps_that_a_build_refuses_are_left_out_where_they_are_declared() -> No
 
 
 def test_an_ablation_leaves_out_each_step_and_view_part_once() -> None:
-    plan = spread(matrix(experiments=("exp03",), ablate=("exp03",), workloads=(K3S,)), KNOWN, BUILDS)
+    plan = spread(
+        matrix(experiments=("exp03",), ablate=(Ablation(experiments=("exp03",), runsc=("new",)),), workloads=(K3S,)),
+        KNOWN,
+        BUILDS,
+    )
     assert [one.left_out for one in plan.placed if one.column.build.name == "new"] == ["", "scratch", "panic"]
+    assert [one.left_out for one in plan.placed if one.column.build.name == "old"] == [""]
 
 
 @pytest.mark.parametrize(

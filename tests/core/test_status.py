@@ -92,7 +92,10 @@ def test_the_smallest_set_is_the_one_with_the_fewest_steps() -> None:
 
 
 def test_a_change_of_outcomes_stands_beside_the_facts_that_changed() -> None:
-    facts = {"v2025": {"veth": "no", "pids": "yes"}, "v2026": {"veth": "yes", "pids": "yes"}}
+    facts = {
+        ("v2025", "systrap"): {"veth": "no", "pids": "yes"},
+        ("v2026", "systrap"): {"veth": "yes", "pids": "yes"},
+    }
     (change,) = status(plan(), done(without_2025=FAILED, without_2026=GOOD, with_2026=GOOD), facts).changes
     assert (change.before.build.name, change.after.build.name) == NAMES
     assert change.outcomes == (("exp02", "apiserver-serving, dev-kmsg-missing", "node-registered"),)
@@ -101,7 +104,9 @@ def test_a_change_of_outcomes_stands_beside_the_facts_that_changed() -> None:
 
 
 def test_an_arena_that_was_not_probed_differs_in_nothing() -> None:
-    (change,) = status(plan(), done(without_2025=GOOD, without_2026=GOOD), {"v2026": {"veth": "yes"}}).changes
+    (change,) = status(
+        plan(), done(without_2025=GOOD, without_2026=GOOD), {("v2026", "systrap"): {"veth": "yes"}}
+    ).changes
     assert (change.outcomes, change.facts) == ((), ())
 
 
