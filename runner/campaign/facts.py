@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from runner import atomic
 from runner.core.cell import Cell
 from runner.host.probes import PROBES
 from runner.log import log
@@ -61,10 +62,7 @@ def find_facts(results: Path, cell: Cell, ground: Ground) -> None:
         )
         facts = json.loads(done.stdout)
         text = json.dumps({"runsc": cell.runsc, "platform": cell.platform, "facts": facts}, indent=1)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}.partial")
-        partial.write_text(text + "\n", encoding="utf-8")
-        partial.replace(path)
+        atomic.write_text(path, text + "\n")
     except (OSError, ValueError, subprocess.SubprocessError) as error:
         log().warning("facts.failed", runsc=cell.runsc, error=str(error))
     finally:

@@ -1,6 +1,6 @@
 """Finished attempts on disk: one small file each, under ``results/cells``, that leads to the run's directory.
 
-A file is written whole under another name and then renamed, so there is an attempt or there is none. Its name is its
+A file is written whole or not at all, so there is an attempt or there is none. Its name is its
 fingerprint and its run's id: two journals are merged by taking the files of both, and taking the same ones twice changes
 nothing. There is nothing else to a campaign's state.
 
@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from runner import atomic
 from runner.core.agenda import Attempts
 from runner.core.cell import Attempt, Circumstances, outcome_of
 from runner.core.codec import FormatError, from_json, to_json
@@ -71,16 +72,9 @@ class Journal:
             StoreError: It cannot be written.
         """
         path = results / DIRECTORY / file_name(attempt)
-        partial = path.with_name(f".{path.name}.{os.getpid()}")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with partial.open("w", encoding="utf-8") as file:
-                file.write(to_json(attempt))
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(path)
+            atomic.write_text(path, to_json(attempt))
         except OSError as error:
-            partial.unlink(missing_ok=True)
             raise StoreError(
                 f"cannot write {path}: {error.strerror}; free some space there or choose --results DIR"
             ) from error
@@ -121,7 +115,8 @@ class Journal:
     def _adopt(self) -> None:
         known = {attempt.id for attempts in self._attempts.values() for attempt in attempts}
         for path in sorted(self.results.glob(f"exp*/*/{RESULT}")):
-            if path.parent.is_symlink() or path.parent.name in known:
+            run = path.parent
+            if run.is_symlink() or run.name.startswith(".") or run.name in known:
                 continue
             try:
                 if f'"{CELL_FACT}"' not in path.read_text(encoding="utf-8"):
@@ -130,7 +125,7 @@ class Journal:
             except (OSError, UnicodeDecodeError, StoreError, FormatError):
                 continue  # not ours to judge: compare and report name broken results
             if counts(result):
-                self.add(attempt_of(result, path.parent.relative_to(self.results)))
+                self.add(attempt_of(result, run.relative_to(self.results)))
 
 
 def counts(result: RunResult) -> bool:

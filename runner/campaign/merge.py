@@ -11,6 +11,7 @@ from pathlib import Path
 
 import attrs
 
+from runner import atomic
 from runner.campaign.facts import DIRECTORY as FACTS
 from runner.campaign.journal import DIRECTORY, Journal, file_name
 from runner.core.cell import Attempt, agreement
@@ -89,9 +90,7 @@ def _copy_facts(source: Path, target: Path) -> None:
     try:
         for path in sorted(source.glob("*.json")):
             if not (target / path.name).exists():
-                target.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(path, target / f".{path.name}.partial")
-                (target / f".{path.name}.partial").rename(target / path.name)
+                atomic.write_bytes(target / path.name, path.read_bytes())
     except OSError as error:
         raise StoreError(f"cannot copy {source} to {target}: {error.strerror or error}") from error
 
@@ -99,19 +98,17 @@ def _copy_facts(source: Path, target: Path) -> None:
 def _copy_run(source: Path, target: Path, *, compress: bool) -> None:
     if target.exists():
         return
-    partial = target.with_name(f".{target.name}.partial")
     try:
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        for path in sorted(source.iterdir()):
-            if not path.is_file() or path.name.startswith("."):
-                continue
-            if compress and path.suffix in {".log", ".jsonl"}:
-                # No time stamp inside: the same log gives the same file.
-                (partial / f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes(), 9, mtime=0))
-            else:
-                shutil.copyfile(path, partial / path.name)
-        partial.rename(target)
+        with atomic.making(target) as partial:
+            for path in sorted(source.iterdir()):
+                if not path.is_file() or path.name.startswith("."):
+                    continue
+                if compress and path.suffix in {".log", ".jsonl"}:
+                    # No time stamp inside: the same log gives the same file.
+                    (partial / f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes(), 9, mtime=0))
+                else:
+                    shutil.copyfile(path, partial / path.name)
     except OSError as error:
-        shutil.rmtree(partial, ignore_errors=True)
+        if target.is_dir():
+            return  # another merge was faster
         raise StoreError(f"cannot copy {source} to {target}: {error.strerror or error}") from error

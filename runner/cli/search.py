@@ -99,6 +99,7 @@ def minimize(
 ) -> None:
     """Find a smallest set of EXP's steps, flags and view entries that still reaches a goal (delta debugging)."""
     import experiments  # noqa: PLC0415
+    from runner import atomic  # noqa: PLC0415
     from runner.core.prepare import PlanError  # noqa: PLC0415
     from runner.formats.searched import of_minimum  # noqa: PLC0415
     from runner.registry import all_experiments  # noqa: PLC0415
@@ -115,7 +116,7 @@ def minimize(
     if number is not None and found.kept is not None:
         name, text = experiment_file(experiment, found, number=number, where=where)
         path = Path(experiments.__path__[0]) / name
-        path.write_text(text, encoding="utf-8")
+        atomic.write_text(path, text)
         click.echo(f"written: experiments/{name}", err=True)
     sys.exit(_code(found.stopped.stop, nothing=not found.sets, answered=found.kept is not None))
 

@@ -2,6 +2,7 @@
 
 import datetime as dt
 
+from runner import atomic
 from runner.cluster.kubeconfig import kubeconfig
 from runner.cluster.pki import write_all
 from runner.cluster.settings import Settings
@@ -12,8 +13,4 @@ def write_credentials(settings: Settings) -> None:
     users = write_all(settings, dt.datetime.now(dt.UTC))
     authority = (settings.pki / "ca.crt").read_bytes()
     for name, user in users.items():
-        path = settings.kubeconfig(name)
-        partial = path.with_suffix(".partial")
-        partial.touch(mode=0o600)
-        partial.write_text(kubeconfig(authority, user))
-        partial.replace(path)
+        atomic.write_text(settings.kubeconfig(name), kubeconfig(authority, user), mode=0o600, durable=False)

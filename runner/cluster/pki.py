@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from runner import atomic
 from runner.cluster.settings import CLUSTER_DOMAIN, FIRST_SERVICE, Settings
 
 # A sandbox's clock may lag behind its machine's, and a run takes minutes.
@@ -47,8 +48,7 @@ class Pair:
 
 def write_key(key: ec.EllipticCurvePrivateKey, path: Path) -> None:
     """Write a private key, readable by its owner alone."""
-    path.touch(mode=0o600)
-    path.write_bytes(_pem(key))
+    atomic.write_bytes(path, _pem(key), mode=0o600, durable=False)
 
 
 def authority(name: str, now: dt.datetime) -> Pair:

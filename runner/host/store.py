@@ -9,6 +9,7 @@ import secrets
 from pathlib import Path
 from typing import TextIO
 
+from runner import atomic
 from runner.core.codec import FormatError, event_from_line, event_to_line, result_from_json, result_to_json
 from runner.model.events import AnyEvent, LineSeen, PathRedirected
 from runner.model.result import RunResult
@@ -78,15 +79,9 @@ class RunDirectory:
         Raises:
             StoreError: The disk is full or gone; the former file is still whole.
         """
-        partial = self.path / f".{RESULT}.partial"
         try:
-            with partial.open("w", encoding="utf-8") as file:
-                file.write(result_to_json(result))
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(self.path / RESULT)
+            atomic.write_text(self.path / RESULT, result_to_json(result))
         except OSError as error:
-            partial.unlink(missing_ok=True)
             raise StoreError(f"cannot write {self.path / RESULT}: {error.strerror}") from error
 
     def close(self) -> None:
@@ -111,6 +106,11 @@ class RunDirectory:
         fresh.replace(link)
 
 
+def is_run(entry: "os.DirEntry[str]") -> bool:
+    """Whether this is a run's directory; ``latest`` is a link to one, and a hidden one is still being merged."""
+    return not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False)
+
+
 def runs_of(results: Path, experiment: str) -> list[Path]:
     """Directories of an experiment's runs, oldest first; empty when it never ran."""
     directory = results / experiment
@@ -118,7 +118,7 @@ def runs_of(results: Path, experiment: str) -> list[Path]:
         return []
     # Asked of ten thousand runs: names are sorted, not paths, and what the directory itself tells is not asked again.
     with os.scandir(directory) as entries:
-        names = sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+        names = sorted(entry.name for entry in entries if is_run(entry))
     return [directory / name for name in names]
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import attrs
 
+from runner import atomic
 from runner.core.compare_environment import facts_of
 from runner.core.lines import LineSplitter
 from runner.core.redact import Redactor
@@ -114,18 +115,12 @@ def _lines(path: Path) -> Iterator[str]:
 
 def _write(out: Path, name: str, members: dict[str, bytes]) -> None:
     # No times inside: the same run gives the same archive.
-    out.parent.mkdir(parents=True, exist_ok=True)
-    partial = out.with_name(f".{out.name}.partial")
-    try:
-        with (
-            partial.open("wb") as raw,
-            gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as packed,
-            tarfile.open(fileobj=packed, mode="w") as archive,
-        ):
-            for member in sorted(members):
-                info = tarfile.TarInfo(f"{name}/{member}")
-                info.size = len(members[member])
-                archive.addfile(info, io.BytesIO(members[member]))
-        partial.replace(out)
-    finally:
-        partial.unlink(missing_ok=True)
+    with (
+        atomic.writing(out) as raw,
+        gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as packed,
+        tarfile.open(fileobj=packed, mode="w") as archive,
+    ):
+        for member in sorted(members):
+            info = tarfile.TarInfo(f"{name}/{member}")
+            info.size = len(members[member])
+            archive.addfile(info, io.BytesIO(members[member]))

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from runner import atomic
 from runner.campaign.journal import Journal
 from runner.core.blockers import RULES
 from runner.core.codec import FormatError, to_plain
@@ -116,8 +117,7 @@ def write_report(path: Path, text: str) -> Path:
         StoreError: It cannot be written.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        atomic.write_text(path, text, durable=False)
     except OSError as error:
         raise StoreError(f"cannot write {path}: {error.strerror}; choose another place with --out") from error
     return path

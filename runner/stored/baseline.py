@@ -12,8 +12,10 @@ import gzip
 import re
 import shutil
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
+from runner import atomic
 from runner.core.compare import why_not_measured
 from runner.host.store import RESULT, StoreError, read_result
 from runner.model.result import RunResult
@@ -111,25 +113,26 @@ def promote(results: Path, files: Sequence[Path]) -> list[Path]:
     target = results / DIRECTORY / f"{name}.json"
     contents = [path.read_bytes() for path in files]
     logs = {path.name: path.read_bytes() for path in _raw_logs(logs_of(files[0]))}
+    written = [target, *(target.with_suffix(f".repeat{number}.json") for number in range(2, len(files) + 1))]
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        for former in target.parent.glob(f"{name}.repeat*.json"):
-            former.unlink()
-        shutil.rmtree(logs_of(target), ignore_errors=True)
-        logs_of(target).mkdir()
-        written = []
-        for number, content in enumerate(contents, start=1):
-            path = target if number == 1 else target.with_suffix(f".repeat{number}.json")
-            path.write_bytes(content)
-            written.append(path)
-        for log_name, content in sorted(logs.items()):
-            path = logs_of(target) / (log_name if log_name.endswith(".gz") else f"{log_name}.gz")
-            # No time stamp inside: the same log gives the same file, so accepting twice changes nothing in git.
-            path.write_bytes(content if log_name.endswith(".gz") else gzip.compress(content, 9, mtime=0))
-            written.append(path)
+        # Whoever is killed between the renames at the end leaves a result without logs, never one with another's.
+        with ExitStack() as stack:
+            kept = stack.enter_context(atomic.making(logs_of(target)))
+            for log_name, content in sorted(logs.items()):
+                path = kept / (log_name if log_name.endswith(".gz") else f"{log_name}.gz")
+                # No time stamp inside: the same log gives the same file, so accepting twice changes nothing in git.
+                path.write_bytes(content if log_name.endswith(".gz") else gzip.compress(content, 9, mtime=0))
+            for path, content in zip(written, contents, strict=True):
+                file = stack.enter_context(atomic.writing(path))
+                file.write(content)
+                file.flush()
+            names = sorted(path.name for path in kept.iterdir())
+            for former in target.parent.glob(f"{name}.repeat*.json"):
+                former.unlink()
+            shutil.rmtree(logs_of(target), ignore_errors=True)
     except OSError as error:
-        raise StoreError(f"cannot write the baseline {target}: {error.strerror}; nothing else was changed") from error
-    return written
+        raise StoreError(f"cannot write the baseline {target}: {error.strerror}; what was there is kept") from error
+    return [*written, *(logs_of(target) / name for name in names)]
 
 
 def _raw_logs(directory: Path) -> list[Path]:

@@ -13,13 +13,15 @@ What this module must not do: fail because of one broken result; it becomes a li
 import json
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import attrs
 
+from runner import atomic
 from runner.core.codec import FormatError
-from runner.host.store import RESULT
+from runner.host.store import RESULT, is_run
 from runner.model.result import SCHEMA_VERSION
 from runner.stored.baseline import DIRECTORY, all_baselines
 
@@ -103,7 +105,7 @@ def _of_experiment(directory: Path) -> list[Summary]:
 
 def _result_files(directory: Path) -> Iterator[tuple[str, int, int]]:
     with os.scandir(directory) as entries:
-        names = sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+        names = sorted(entry.name for entry in entries if is_run(entry))
     for name in names:
         try:
             status = os.stat(f"{directory}/{name}/{RESULT}")  # noqa: PTH116  a Path each is half the time of 10,000 runs
@@ -192,11 +194,6 @@ def _load(path: Path) -> dict[str, list[Any]]:
 
 
 def _save(path: Path, runs: dict[str, list[Any]]) -> None:
-    partial = path.with_name(f"{path.name}.{os.getpid()}")
-    try:
-        partial.write_text(
-            json.dumps({"version": [CACHE_VERSION, *_FIELDS], "runs": runs}, separators=(",", ":")), encoding="utf-8"
-        )
-        partial.replace(path)
-    except OSError:
-        partial.unlink(missing_ok=True)  # a read-only results directory: slower, not wrong
+    text = json.dumps({"version": [CACHE_VERSION, *_FIELDS], "runs": runs}, separators=(",", ":"))
+    with suppress(OSError):  # a read-only results directory: slower, not wrong
+        atomic.write_text(path, text, durable=False)

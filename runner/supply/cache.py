@@ -24,6 +24,7 @@ import attrs
 import platformdirs
 import trio
 
+from runner import atomic
 from runner.supply.supplied import Progress
 
 KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,150}")
@@ -114,10 +115,10 @@ class Claim:
 
     def _publish(self, scratch: Path, facts: dict[str, str]) -> None:
         (scratch / FACTS).write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n")
-        _sync_tree(scratch)
+        atomic.sync_tree(scratch)
         self.drop()
         scratch.rename(self.root / self.key)
-        _sync(self.root)
+        atomic.sync(self.root)
 
     def drop(self) -> None:
         """Take the entry away, at once and whole."""
@@ -231,14 +232,7 @@ class Cache:
         path = self._note(name)
         with suppress(OSError):
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor, temporary = tempfile.mkstemp(prefix=".note-", dir=path.parent)
-            try:
-                with os.fdopen(descriptor, "w") as file:
-                    file.write(text)
-                Path(temporary).replace(path)
-            except OSError:
-                Path(temporary).unlink(missing_ok=True)
-                raise
+            atomic.write_text(path, text, mode=0o600, durable=False)
 
     def forget(self, name: str) -> None:
         """Drop a note."""
@@ -283,20 +277,3 @@ def _checked(key: str) -> str:
     if not KEY.fullmatch(key):
         raise ValueError(f"cache key {key!r}: use letters, digits and . _ + -, not starting with a sign")
     return key
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _sync_tree(top: Path) -> None:
-    for directory, _, names in os.walk(top):
-        for name in names:
-            path = Path(directory, name)
-            if path.is_file() and not path.is_symlink():
-                _sync(path)
-        _sync(Path(directory))

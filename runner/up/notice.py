@@ -16,6 +16,8 @@ from pathlib import Path
 import attrs
 import platformdirs
 
+from runner import atomic
+
 NAME = "cluster.json"
 SERVER = re.compile(r"^(\s*server:) \S+", re.MULTILINE)
 
@@ -60,10 +62,10 @@ def posted(kubeconfig: str, port: int, kubectl: str, what: str) -> Iterator[Noti
     place.mkdir(mode=0o700, parents=True)
     try:
         file = place / "kubeconfig"
-        file.touch(mode=0o600)
-        file.write_text(SERVER.sub(rf"\1 https://127.0.0.1:{port}", kubeconfig))
+        usable = SERVER.sub(rf"\1 https://127.0.0.1:{port}", kubeconfig)
+        atomic.write_text(file, usable, mode=0o600, durable=False)
         notice = Notice(pid=os.getpid(), kubeconfig=str(file), kubectl=kubectl, what=what)
-        (place / NAME).write_text(json.dumps(attrs.asdict(notice)))
+        atomic.write_text(place / NAME, json.dumps(attrs.asdict(notice)), mode=0o600, durable=False)
         yield notice
     finally:
         shutil.rmtree(place, ignore_errors=True)

@@ -15,7 +15,8 @@ from runner.campaign.merge import merge
 from runner.core.agenda import Policy
 from runner.core.cell import Attempt
 from runner.core.matrix import Build, Column, Placed, WorkloadAxis, shard
-from runner.host.store import StoreError
+from runner.host.store import StoreError, runs_of
+from runner.stored.history import summaries
 
 COLUMN = Column(
     workload=WorkloadAxis(kind="k3s", version="v0"),
@@ -72,6 +73,22 @@ def test_the_same_shard_twice_changes_nothing(tmp_path: Path) -> None:
     again = merge(tmp_path / "merged", [tmp_path / "shard", tmp_path / "shard"])
     assert (again.taken, again.known) == (0, 8)
     assert everything(tmp_path / "merged") == before
+
+
+def test_what_a_killed_merge_has_left_is_no_run_and_the_next_merge_takes_it_over(tmp_path: Path) -> None:
+    run(tmp_path / "shard", PLACED[:1])
+    merged = tmp_path / "merged"
+    merge(merged, [tmp_path / "shard"])
+    whole = everything(merged)
+    (attempts,) = Journal(merged).attempts.values()
+    copied = merged / attempts[0].run
+    copied.rename(copied.with_name(f".{copied.name}.partial"))
+    (merged / "cells" / file_name(attempts[0])).unlink()
+    assert Journal(merged).attempts == {}
+    assert summaries(merged) == []
+    assert runs_of(merged, copied.parent.name) == []
+    merge(merged, [tmp_path / "shard"])
+    assert everything(merged) == whole
 
 
 def kept(directory: Path, *attempts: Attempt) -> Path:

@@ -73,6 +73,20 @@ def test_accept_shows_what_it_changes_and_a_dry_run_changes_nothing(results: Pat
     assert json.loads((results / "baseline/exp13.json").read_text())["run_id"].endswith("bbbbbb")
 
 
+def test_an_accept_that_finds_the_disk_full_keeps_the_former_baseline(results: Path) -> None:
+    runner(results, "accept", "exp13")
+    before = {path: path.read_bytes() for path in results.glob("baseline/**/*") if path.is_file()}
+    stored(results, reaching(K3S, *MILESTONES[:3]), "20261102T000000Z-bbbbbb")
+    accept = (sys.executable, "-m", "runner", "accept", "exp13", "--results", str(results))
+    # Of the logs all is written, of the result a part.
+    done = subprocess.run(
+        ["sh", "-c", 'ulimit -f 16; exec "$@"', "sh", *accept], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2, done.stderr
+    assert "File too large; what was there is kept" in done.stderr
+    assert {path: path.read_bytes() for path in results.glob("baseline/**/*") if path.is_file()} == before
+
+
 def test_a_stand_in_never_becomes_the_baseline_of_k3s(results: Path) -> None:
     stored(results, STANDIN, "20261102T000000Z-bbbbbb")
     assert runner(results, "accept", "exp13").exit_code == 0
