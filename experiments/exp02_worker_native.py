@@ -16,7 +16,7 @@ import attrs
 from experiments import exp01_control_plane_only as parent
 from experiments import parts
 from runner.model.assertion import Absent
-from runner.model.experiment import Expected
+from runner.model.experiment import Expected, Goal
 from runner.model.step import TmpfsMount, WorkloadFlag
 
 DATA_ON_TMPFS = TmpfsMount(
@@ -69,6 +69,15 @@ EXPERIMENT = attrs.evolve(
     ),
     target="node-ready",
     hold_s=15,
+    other_goals=(
+        attrs.evolve(parent.EXPERIMENT.other_goals[0], workloads=("standin",)),
+        Goal(
+            workloads=("kubernetes",),
+            target="node-registered",
+            hold_s=15,
+            reason="its API server is ready before its kubelet has begun, and without flannel the node stays NotReady",
+        ),
+    ),
     expected=(
         Expected(
             verdict="fail",
