@@ -19,6 +19,7 @@ from runner.model.experiment import Experiment
 from runner.model.fault import describe
 from runner.model.kinds import ArenaKind, Mechanism, Verdict, WorkloadKind
 from runner.model.result import RunResult
+from runner.model.view import VIEW_LAYER
 
 # Raised when the same declaration means something else than before, also by another default, so that older attempts no longer
 # count.
@@ -127,6 +128,7 @@ class CellOutcome:
         fatal: Fatal blockers, in the order of their first appearance.
         degrading: The others, likewise.
         resolved: Blockers that an assertion shows to be overcome, and by what.
+        failed: Ids of the assertions that did not hold.
         applied: Ids of the steps and view parts that were in place.
         run_s: From the workload's start to the end.
     """
@@ -141,6 +143,7 @@ class CellOutcome:
     fatal: tuple[str, ...] = ()
     degrading: tuple[str, ...] = ()
     resolved: dict[str, str] = attrs.field(factory=dict)
+    failed: tuple[str, ...] = ()
     applied: tuple[str, ...] = ()
     run_s: float = 0.0
 
@@ -148,6 +151,24 @@ class CellOutcome:
     def sameness(self) -> tuple[object, ...]:
         """Two attempts came out the same when these agree; times and degrading lines vary from run to run."""
         return self.ending, self.verdict, self.ended_by, self.furthest, frozenset(self.fatal)
+
+    @property
+    def in_short(self) -> str:
+        """``node-ready, flannel-vxlan-unsupported``: how far it got, and what was the matter first."""
+        if self.ending == "unavailable":
+            return "not to be had"
+        if self.ending == "not-started":
+            return "sandbox did not start"
+        if self.verdict == "error":
+            # As in "step node-device failed: ...".
+            return f"not set up: {self.detail.partition(':')[0]}"
+        reached = self.furthest or "nothing reached"
+        if self.fatal:
+            return f"{reached}, {self.fatal[0]}"
+        if self.verdict == "fail" and self.failed:
+            more = f" and {len(self.failed) - 1} more" if len(self.failed) > 1 else ""
+            return f"{reached}, but not {self.failed[0]}{more}"
+        return reached
 
 
 @attrs.frozen(kw_only=True)
@@ -191,7 +212,10 @@ def outcome_of(result: RunResult) -> CellOutcome:
         fatal=tuple(b.id for b in seen if b.fatal),
         degrading=tuple(b.id for b in seen if not b.fatal),
         resolved={b.id: b.resolved_by for b in result.blockers if not b.count and b.resolved_by},
-        applied=tuple(s.id for s in result.steps if s.outcome in {"applied", "already-there", "undone"}),
+        failed=tuple(claim.id for claim in result.assertions if claim.verdict == "fail"),
+        applied=tuple(
+            s.id for s in result.steps if s.outcome in {"applied", "already-there", "undone"} and s.id != VIEW_LAYER
+        ),
         run_s=round(max(result.duration_s - started_s, 0.0), 2) if started_s is not None else 0.0,
     )
 
@@ -200,6 +224,12 @@ def agreement(attempts: "tuple[Attempt, ...]") -> tuple[int, int]:
     """How many of m attempts came out like the most frequent outcome."""
     outcomes = [attempt.outcome.sameness for attempt in attempts]
     return max((outcomes.count(one) for one in outcomes), default=0), len(outcomes)
+
+
+def standing(attempts: "tuple[Attempt, ...]") -> Attempt | None:
+    """The attempt that stands for all of them: the newest with the most frequent outcome; None where there is none."""
+    outcomes = [attempt.outcome.sameness for attempt in attempts]
+    return max(attempts, key=lambda one: (outcomes.count(one.outcome.sameness), one.id), default=None)
 
 
 def _bare(value: Any) -> Any:  # noqa: ANN401  plain JSON values in, plain JSON values out

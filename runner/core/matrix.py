@@ -247,6 +247,11 @@ def spread(matrix: Matrix, known: Mapping[int, Experiment], builds: Mapping[str,
     return Plan(columns=columns, experiments=experiments, placed=tuple(placed), impossible=tuple(impossible))
 
 
+def column_key(column: Column) -> tuple[str, ...]:
+    """What tells two columns apart."""
+    return column.build.name, str(column.workload), column.platform, column.mechanism
+
+
 def shard(placed: Sequence[Placed], number: int, of: int) -> tuple[Placed, ...]:
     """Shard ``number`` of ``of``, from 1: neighbours stay together, every cell is in exactly one.
 

@@ -1,232 +1,185 @@
-"""The status page of a matrix: which sections it has and what stands in them, for Markdown and HTML alike.
+"""The status page of a matrix: which sections it has and what stands in them, the short answer first.
 
 One table a workload, so that builds of gVisor stand side by side; every cell leads to the result it rests on.
 """
 
-import re
-from collections.abc import Callable, Iterable, Sequence
-from typing import Final, Literal
-
-import attrs
+from collections.abc import Iterable, Sequence
+from typing import Final
 
 from runner.core.cell import Attempt
-from runner.core.matrix import Column
-from runner.core.status import GOALS, Change, Square, Status, Workaround, short, until
-from runner.formats.markdown import Safe, cell, table
+from runner.core.changes import Change
+from runner.core.matrix import column_key
+from runner.core.status import GOALS, Status
+from runner.formats.markdown import cell
+from runner.formats.sections import Entry, Section, Tone, sections_markdown
+from runner.formats.status_tables import (
+    Link,
+    change_anchor,
+    change_section,
+    change_title,
+    grid,
+    platforms,
+    seen,
+    smallest,
+    tells,
+    usual_places,
+    workarounds,
+)
 
-Link = Callable[[Attempt], str]
-"""Where the result of an attempt is, from the page; empty when there is none."""
-
-_PLAIN: Final = re.compile(r"[\w ,.:+-]*")
-Tone = Literal["good", "bad", "warn", "soft", ""]
-SIGNS: Final[dict[str, str]] = {"good": "✅ ", "bad": "❌ ", "warn": "❔ ", "soft": "", "": ""}
-# A page has colours, and cannot rely on a font with pictures.
-PLAIN_SIGNS: Final[dict[str, str]] = {"good": "✓ ", "bad": "✗ ", "warn": "? ", "soft": "", "": ""}
-
-TITLE: Final = "What works where"
+TITLE: Final = "What works where: Kubernetes in gVisor, release by release"
 INTRODUCTION: Final = (
-    "How far each experiment gets in which build of gVisor, what stops it there, and which workaround is still needed. Each"
-    " cell is the newest run's furthest milestone and first fatal blocker, and leads to its result; n of m says how many"
-    " runs came out the same, where there was more than one. A mark says whether the experiment's own target was reached."
-)
-NEED_WORDS: Final = (
-    "Judged from runs that did without it: needed where a blocker that it holds back then appeared; not needed where none"
-    " did, nothing else held it back, and start-up got beyond it; ? where no run tells."
+    "Real k3s and real upstream Kubernetes inside real gVisor sandboxes: how far start-up gets in which build of gVisor, what"
+    " stops it there, and which workaround is still needed. Everything here is made from runs, and every cell leads to the"
+    " result of the run it rests on, with its logs."
 )
 
 
-@attrs.frozen(kw_only=True)
-class Entry:
-    """What stands in one place of a table."""
+def sections(status: Status, link: Link, reproduce: Sequence[str] = ()) -> tuple[Section, ...]:
+    """Everything on the page below its introduction.
 
-    text: str
-    href: str = ""
-    tone: Tone = ""
-
-
-@attrs.frozen(kw_only=True)
-class Section:
-    """One table with its heading and what there is to say about it."""
-
-    title: str
-    text: tuple[str, ...] = ()
-    headings: tuple[str, ...] = ()
-    rows: tuple[tuple[Entry, ...], ...] = ()
-
-
-def sections(status: Status, link: Link) -> tuple[Section, ...]:
-    """Everything on the page below its introduction."""
+    Args:
+        status: What the matrix says.
+        link: Where results are.
+        reproduce: Paragraphs about what the runs were made with and on.
+    """
     workloads = tuple(dict.fromkeys(str(column.workload) for column in status.plan.columns))
-    found = [_grid(status, workload, link) for workload in workloads]
-    found.append(_smallest(status, link))
-    found += [_workarounds(status, workload, link) for workload in workloads]
-    found += [_change(change) for change in status.changes]
-    found.append(_seen(status))
+    changes = [change_section(change, link) for change in status.changes]
+    found = [_in_short(status, workloads, link), _needed_today(status, workloads)]
+    if status.changes:
+        found.append(_what_changed(status.changes))
+    found += [grid(status, workload, link) for workload in workloads]
+    found += [workarounds(status, workload, link) for workload in workloads if tells(status, workload)]
+    found.append(smallest(status, link))
+    found += changes
+    found += [section for workload in workloads if (section := platforms(status, workload, link)) is not None]
+    found += [seen(status, link), _reproduce(status, reproduce)]
     return tuple(found)
 
 
 def status_markdown(found: Iterable[Section], made: str) -> str:
     """The page in Markdown."""
     text = [f"# {TITLE}", "", "<!-- Made by `nox -s matrix`; change matrix.toml, not this. -->", ""]
-    text += [INTRODUCTION, "", cell(made), ""]
-    for section in found:
-        text += [f"## {cell(section.title)}", ""]
-        for line in section.text:
-            text += [cell(line), ""]
-        if section.rows:
-            text += [*table(section.headings, [[_marked(entry) for entry in row] for row in section.rows]), ""]
-    return "\n".join(text)
+    return "\n".join([*text, INTRODUCTION, "", cell(made), "", *sections_markdown(found)])
 
 
-def _marked(entry: Entry) -> Safe:
-    # A list of ids is never cut, and has nothing in it that means anything.
-    text = SIGNS[entry.tone] + (entry.text if _PLAIN.fullmatch(entry.text) else cell(entry.text))
-    return Safe(f"[{text}]({entry.href})" if entry.href else text)
-
-
-def _columns(status: Status, workload: str) -> list[int]:
-    return [place for place, column in enumerate(status.plan.columns) if str(column.workload) == workload]
-
-
-def _heading(column: Column, among: Sequence[Column]) -> str:
-    """What heads a column: the build, and whatever else tells it from its neighbours."""
-    words = [column.build.name]
-    if sum(other.build == column.build and other.mechanism == column.mechanism for other in among) > 1:
-        words.append(column.platform)
-    if len({other.mechanism for other in among}) > 1:
-        words.append(column.mechanism)
-    return " ".join(words)
-
-
-def _grid(status: Status, workload: str, link: Link) -> Section:
-    places = _columns(status, workload)
-    columns = [status.plan.columns[place] for place in places]
+def _in_short(status: Status, workloads: Sequence[str], link: Link) -> Section:
+    builds = list(dict.fromkeys(column.build.name for column in status.plan.columns))
     rows = []
-    reasons: dict[str, list[str]] = {}
-    for experiment, squares in status.rows:
-        here = [squares[place] for place in places]
-        for square in here:
-            if square.placed is None:
-                reasons.setdefault(square.reason, []).append(experiment.name)
-        if any(square.placed for square in here):
-            name = Entry(text=f"{experiment.name} {experiment.slug}")
-            rows.append((name, *(_square(square, link) for square in here)))
-    notes = [_note(column, columns) for column in columns]
-    notes += [f"No cell for {', '.join(dict.fromkeys(names))}: {reason}." for reason, names in sorted(reasons.items())]
+    for workload in workloads:
+        entries = []
+        for build in builds:
+            columns = [
+                column
+                for column in status.plan.columns
+                if column.usual and column.build.name == build and str(column.workload) == workload
+            ]
+            best = next((status.best[key] for column in columns if (key := column_key(column)) in status.best), None)
+            entries.append(_best(best, link))
+        rows.append((Entry(text=workload), *entries))
     return Section(
-        title=workload,
-        text=tuple(notes),
-        headings=("experiment", *(_heading(column, columns) for column in columns)),
-        rows=tuple(rows),
-    )
-
-
-def _note(column: Column, among: Sequence[Column]) -> str:
-    note = f"{_heading(column, among)}: runsc {column.build.version}, platform {column.platform}"
-    for step, reason in column.without.items():
-        note += f"; without {step}, for {reason}"
-    return note + "."
-
-
-def _square(square: Square, link: Link) -> Entry:
-    if square.placed is None:
-        return Entry(text="no cell", tone="soft")
-    if square.newest is None:
-        return Entry(text="not run", tone="soft")
-    said = short(square.newest)
-    if len(square.attempts) > 1:
-        said += f" ({square.same} of {len(square.attempts)})"
-    return Entry(text=said, href=link(square.newest), tone=_tone(square.newest))
-
-
-def _tone(attempt: Attempt) -> Tone:
-    if attempt.outcome.ending != "ran" or attempt.outcome.verdict in {"error", "skipped", "inconclusive"}:
-        return "warn"
-    return "good" if attempt.outcome.verdict == "pass" else "bad"
-
-
-def _smallest(status: Status, link: Link) -> Section:
-    rows = []
-    for goal in GOALS:
-        for one in (one for one in status.smallest if one.goal == goal):
-            outcome = one.attempt.outcome
-            rows.append(
-                (
-                    Entry(text=goal),
-                    Entry(text=f"{one.column.build.name}, {one.column.workload}"),
-                    Entry(text=f"{one.attempt.cell.experiment}, {len(outcome.applied)}", href=link(one.attempt)),
-                    Entry(text=", ".join(outcome.applied) or "none"),
-                )
-            )
-    return Section(
-        title="Smallest known sets of workarounds",
+        title="In short",
+        anchor="in-short",
         text=(
-            "The fewest steps and view parts with which any run, of the matrix or of a search (`runner minimize`), reached the milestone.",
+            (
+                "The furthest that any experiment got, by workload and build of gVisor, and with how many workarounds (steps and"
+                " parts of the view over /proc/sys together)."
+            ),
         ),
-        headings=("milestone", "where", "run, size", "steps and view parts"),
+        headings=("", *(f"gVisor {build}" for build in builds)),
         rows=tuple(rows),
     )
 
 
-def _workarounds(status: Status, workload: str, link: Link) -> Section:
-    columns = [status.plan.columns[place] for place in _columns(status, workload)]
-    builds = list(dict.fromkeys(column.build.name for column in columns))
+def _best(best: Attempt | None, link: Link) -> Entry:
+    if best is None:
+        return Entry(text="not run", tone="soft")
+    outcome = best.outcome
+    said = f"{outcome.furthest}, with {len(outcome.applied)} ({best.cell.experiment})"
+    if outcome.fatal:
+        said += f"; then {outcome.fatal[0]}"
+    tone: Tone = "good" if outcome.furthest in GOALS[-2:] and not outcome.fatal else "bad"
+    return Entry(text=said, href=link(best), tone=tone)
+
+
+def _needed_today(status: Status, workloads: Sequence[str]) -> Section:
     rows = []
-    for one in status.workarounds:
-        needs = [need for need in one.needs if need.column in columns]
-        entries = [
-            Entry(
-                text="?" if need.need == "unknown" else need.need,
-                href=link(need.witness) if need.witness else "",
-                tone={"needed": "bad", "not needed": "good"}.get(need.need, "soft"),  # type: ignore[arg-type]
+    for workload in workloads:
+        places = usual_places(status, workload)
+        if not places or not tells(status, workload):
+            continue
+        newest = status.plan.columns[places[-1]]
+        by_need: dict[str, list[str]] = {}
+        for one in status.workarounds:
+            need = next(need.need for need in one.needs if need.column == newest)
+            by_need.setdefault(need, []).append(one.id)
+        rows.append(
+            (
+                Entry(text=f"{workload} in {newest.build.name}"),
+                *(Entry(text=", ".join(by_need.get(need, [])) or "none") for need in ("needed", "not needed")),
+                Entry(text=str(len(by_need.get("unknown", ())))),
             )
-            for need in needs
-        ]
-        said = until_words(attrs.evolve(one, needs=tuple(needs)), builds)
-        rows.append((Entry(text=one.id), Entry(text=", ".join(one.holds_back)), *entries, Entry(text=said)))
+        )
     return Section(
-        title=f"Workarounds, {workload}",
-        text=(NEED_WORDS,),
-        headings=("workaround", "holds back", *(_heading(column, columns) for column in columns), "in short"),
+        title="Workarounds in the newest build",
+        anchor="newest",
+        text=(
+            (
+                "Those without which a run was stopped by what they hold back, and those without which a run got beyond the place."
+                " Tables below have the other builds, and the run behind each word."
+            ),
+        ),
+        headings=("", "needed", "not needed", "no run tells"),
         rows=tuple(rows),
     )
 
 
-def until_words(workaround: Workaround, builds: Sequence[str]) -> str:
-    """``needed until 2025-10, no longer since 2026-09``, as far as it is known."""
-    last, first = until(workaround, builds)
-    if last and first:
-        return f"needed until {last}, no longer since {first}"
-    if last:
-        return f"still needed in {last}" if last == builds[-1] else f"needed until {last} at least"
-    return f"no longer needed since {first} at the latest" if first else "not known"
-
-
-def _change(change: Change) -> Section:
-    rows = [(Entry(text=name), Entry(text=old), Entry(text=new)) for name, old, new in change.outcomes]
-    rows += [(Entry(text=f"arena: {name}"), Entry(text=old), Entry(text=new)) for name, old, new in change.facts]
-    text = []
-    if change.gone:
-        text.append(f"Gone: {', '.join(change.gone)}.")
-    if change.new:
-        text.append(f"New: {', '.join(change.new)}.")
-    if not rows:
-        text.append("Nothing that was probed or run differs.")
-    elif not change.outcomes:
-        text.append("No outcome differs; these facts of the arena do.")
+def _what_changed(changes: Sequence[Change]) -> Section:
+    rows = [
+        (
+            Entry(text=change_title(change), href=f"#{change_anchor(change)}"),
+            Entry(text=f"{len(change.outcomes)} of {change.compared}"),
+            Entry(text=", ".join(change.gone) or "none"),
+            Entry(text=", ".join(change.new) or "none"),
+            Entry(text=str(len(change.facts))),
+        )
+        for change in changes
+    ]
     return Section(
-        title=f"From {change.before.build.name} to {change.after.build.name}, {change.after.workload}",
-        text=tuple(text),
-        headings=("", change.before.build.name, change.after.build.name),
+        title="What changed",
+        anchor="changed",
+        text=(
+            (
+                "Between neighbouring builds, and between platforms of one build. A blocker that is new need not be worse: start-up"
+                " may get far enough to meet it."
+            ),
+        ),
+        headings=(
+            "",
+            "experiments with another outcome",
+            "blockers gone",
+            "blockers new",
+            "facts of the sandbox that differ",
+        ),
         rows=tuple(rows),
     )
 
 
-def _seen(status: Status) -> Section:
-    rows = [(Entry(text=blocker), Entry(text=", ".join(builds))) for blocker, builds in status.seen.items()]
+def _reproduce(status: Status, text: Sequence[str]) -> Section:
+    builds = list(dict.fromkeys(column.build.name for column in status.plan.columns))
     return Section(
-        title="Blockers by build",
-        text=("Every blocker, fatal or degrading, that any run of the matrix met.",),
-        headings=("blocker", "seen in"),
-        rows=tuple(rows),
+        title="To see it for yourself",
+        anchor="reproduce",
+        text=(
+            *text,
+            (
+                "As root on x86-64 Linux with Python 3.11 and Go, in a clone of this repository; gVisor, Kubernetes and everything"
+                " else is fetched or built and cached. [matrix.md](matrix.md) has the rest."
+            ),
+        ),
+        code=(
+            f"nox -s exp13 -- --runsc {builds[-1]}      # one cell, with what happens on the screen",
+            "nox -s matrix                        # all of it, in hours; goes on where it was stopped, then makes this page",
+            "nox -s matrix -- --runsc latest      # after adding another build to matrix.toml",
+            "runner report results/matrix/exp13/RUN    # any run behind a cell, as a page with its timeline",
+        ),
     )

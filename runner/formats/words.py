@@ -11,10 +11,8 @@ from runner.core.prepare import WHOLE_VIEW
 from runner.core.statistics import Spread
 from runner.model.fault import words_for
 from runner.model.result import RunResult
+from runner.model.view import VIEW_LAYER
 from runner.supply.gvisors import known
-
-# The tmpfs that holds the view's files: the view's own doing, no part that could be left out.
-VIEW_LAYER = "view-layer"
 
 GATE_WORDS = {
     "pass": "no regression",

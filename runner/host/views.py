@@ -15,16 +15,14 @@ from runner.model.events import StepOutcome
 from runner.model.fault import SlowDisk
 from runner.model.plan import RunPlan
 from runner.model.step import BindMount, CniPlugin, Symlink, TmpfsMount, WriteFile
-from runner.model.view import ViewFile
+from runner.model.view import VIEW_LAYER, ViewFile
 
 __all__ = ["AppliedPart", "AppliedView", "ViewError", "apply_view"]
 
 # A tmpfs of the run's own private mount namespace: gVisor's overlay takes nothing else as upper layer, and it goes away
 # with the run.
 SCRATCH = Path("/run/k3s-in-gvisor")
-SCRATCH_MOUNT = TmpfsMount(
-    id="view-layer", target=str(SCRATCH), reason="holds the view's files and the workload's links"
-)
+SCRATCH_MOUNT = TmpfsMount(id=VIEW_LAYER, target=str(SCRATCH), reason="holds the view's files and the workload's links")
 
 
 @attrs.frozen(kw_only=True)

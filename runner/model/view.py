@@ -5,11 +5,14 @@ Nothing here knows how a view is applied.
 """
 
 from pathlib import PurePosixPath
-from typing import Literal
+from typing import Final, Literal
 
 import attrs
 
 from runner.model.check import absolute_path, not_empty, slug
+
+VIEW_LAYER: Final = "view-layer"
+"""The step that is the view's own doing: a tmpfs for its files. No part that could be left out, and no workaround."""
 
 
 @attrs.frozen(kw_only=True)

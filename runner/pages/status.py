@@ -5,17 +5,20 @@ What this module must not do: run anything.
 
 import datetime as dt
 import os
+from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from runner.campaign.facts import Facts, facts_of
 from runner.campaign.journal import Journal
 from runner.core.agenda import tally
 from runner.core.cell import Attempt
+from runner.core.codec import FormatError
 from runner.core.matrix import Plan
 from runner.core.status import status
 from runner.formats.status import sections, status_markdown
-from runner.host.store import RESULT
+from runner.host.store import RESULT, StoreError, read_result
 from runner.pages.reporting import write_report
 from runner.report.page import status_page
 from runner.runs import tool_version
@@ -51,12 +54,26 @@ def write_status(plan: Plan, directories: Sequence[Path], out: Path) -> tuple[Pa
             return ""
         return Path(os.path.relpath(places[attempt.id] / attempt.run / RESULT, out.parent)).as_posix()
 
-    found = sections(status(plan, done, facts), link)
+    wanted = {one.cell.fingerprint for one in plan.placed}
+    shown = [attempt for fingerprint, attempts in done.items() if fingerprint in wanted for attempt in attempts]
+    runs = [places[attempt.id] / attempt.run / RESULT for attempt in shown if attempt.run]
+    found = sections(status(plan, done, facts), link, _machines(runs))
     made = _made(plan, done)
     return (
         write_report(out, status_markdown(found, made)),
         write_report(out.with_suffix(".html"), status_page(found, made)),
     )
+
+
+def _machines(runs: Sequence[Path]) -> list[str]:
+    """On what and with what the runs were made; a run that cannot be read says nothing."""
+    machines: Counter[str] = Counter()
+    for path in runs:
+        with suppress(StoreError, FormatError):
+            known = read_result(path).environment
+            words = (f"{known.get('cpus', '?')} processors", known.get("memory", ""), known.get("machine", ""))
+            machines[", ".join(word for word in (*words, f"Linux {known.get('machine_kernel', '?')}") if word)] += 1
+    return [f"{count} runs on a machine with {machine}." for machine, count in machines.most_common()]
 
 
 def _made(plan: Plan, done: dict[str, list[Attempt]]) -> str:
@@ -65,6 +82,7 @@ def _made(plan: Plan, done: dict[str, list[Attempt]]) -> str:
     counts = tally(cells, done)
     said = ", ".join(f"{number} {what}" for what, number in sorted(counts.items()))
     days = sorted(attempt.finished_at[:10] for attempt in ours)
-    when = f"runs of {days[0]} to {days[-1]}" if days else "no runs yet"
+    when = f"{days[0]} to {days[-1]}" if days else "none yet"
     today = dt.datetime.now(dt.UTC).date().isoformat()
-    return f"Made {today} by runner {tool_version()} from {when}: {len(cells)} cells, {said}."
+    tools = f"Made {today} by runner {tool_version()} from {len(ours)} runs, {when}"
+    return f"{tools}: {len(cells)} cells, {said}."

@@ -4,6 +4,7 @@ Templates hold the layout, styles and the small script that zooms are put inside
 a CI artifact. Everything from logs goes through the template engine's escaping.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
@@ -12,11 +13,12 @@ from pathlib import Path
 from typing import Final
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from runner.core.blockers import RULES
 from runner.core.milestones import MILESTONES
-from runner.formats.status import INTRODUCTION, PLAIN_SIGNS, TITLE, Section
+from runner.formats.sections import PLAIN_SIGNS, Section
+from runner.formats.status import INTRODUCTION, TITLE
 from runner.formats.words import furthest, headline, rerun_command, where
 from runner.model.result import RunResult
 from runner.report.evidence import Evidence, references
@@ -35,13 +37,22 @@ WORDS: Final = {
 
 @cache
 def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.PackageLoader("runner.report", "templates"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["prose"] = _prose
+    return environment
+
+
+def _prose(text: str) -> Markup:
+    """Sentences with code in back-ticks and links, as Markdown has them."""
+    safe = str(escape(text))
+    coded = re.sub(r"`([^`]*)`", r"<code>\1</code>", safe)
+    return Markup(re.sub(r"\[([^\]]*)\]\(([^)\s]*)\)", r'<a href="\2">\1</a>', coded))  # noqa: S704  escaped above
 
 
 def _asset(name: str) -> Markup:

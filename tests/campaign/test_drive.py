@@ -18,6 +18,7 @@ from runner.core.agenda import Policy
 from runner.core.cell import Attempt, Cell
 from runner.core.codec import FormatError, result_to_json
 from runner.host.store import StoreError, read_result
+from runner.show.campaign import left_words
 
 CELLS = [cell(number=number) for number in (1, 2, 3)]
 
@@ -100,6 +101,20 @@ def test_progress_says_how_much_is_left_and_how_long_it_will_take(tmp_path: Path
         (2, 1, 10.0),
         (3, 0, 0.0),
     ]
+
+
+def test_a_budget_hides_nothing_of_the_time_that_is_left(tmp_path: Path) -> None:
+    told: list[Position] = []
+    drive(
+        CELLS,
+        Journal(tmp_path),
+        answering(BAD),
+        Policy(budget_s=31.0, in_doubt=2),
+        tell=told.append,
+        clock=iter([0.0, 0.0, 25.0]).__next__,
+    )
+    assert [(one.doubted, one.left_s, one.budget_left_s) for one in told] == [(0, 90.0, 31.0), (1, 30.0, 6.0)]
+    assert left_words(told[1]) == "0/3 cells and 1 to confirm, 30 s left, 6 s of the budget"
 
 
 def test_a_damaged_attempt_is_named_with_what_to_do(tmp_path: Path) -> None:

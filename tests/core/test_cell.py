@@ -5,10 +5,10 @@ import sys
 
 import attrs
 import pytest
-from some_cells import SMALL, attempt, cell
+from some_cells import BAD, GOOD, NOT_TO_BE_HAD, SMALL, attempt, cell
 from some_results import real
 
-from runner.core.cell import Attempt, agreement, outcome_of
+from runner.core.cell import Attempt, CellOutcome, agreement, outcome_of, standing
 from runner.core.codec import FormatError, from_json, to_brief, to_json
 from runner.model.experiment import Expected
 from runner.model.fault import MemoryLimit
@@ -109,3 +109,26 @@ def test_agreement_counts_the_most_frequent_outcome() -> None:
     slower = attrs.evolve(one, outcome=attrs.evolve(one.outcome, run_s=99.0))
     assert agreement((one, other, slower)) == (2, 3)
     assert agreement(()) == (0, 0)
+
+
+def test_the_most_frequent_outcome_stands_for_a_cell_and_among_equals_the_newest() -> None:
+    good, other, bad = (attempt(cell(), one, number=number) for number, one in enumerate((GOOD, GOOD, BAD)))
+    assert standing((good, other, bad)) is other
+    assert standing((other, bad)) is bad
+    assert standing(()) is None
+
+
+@pytest.mark.parametrize(
+    ("outcome", "said"),
+    [
+        (GOOD, "node-registered"),
+        (BAD, "workload-started, some-blocker"),
+        (attrs.evolve(GOOD, verdict="fail", failed=("logs", "exec")), "node-registered, but not logs and 1 more"),
+        (attrs.evolve(GOOD, verdict="error", detail="step kmsg failed: EINVAL"), "not set up: step kmsg failed"),
+        (attrs.evolve(GOOD, verdict="error", ending="not-started"), "sandbox did not start"),
+        (NOT_TO_BE_HAD, "not to be had"),
+    ],
+    ids=["passed", "a blocker", "claims that did not hold", "a step that failed", "no sandbox", "no build"],
+)
+def test_an_outcome_in_short_says_what_was_the_matter(outcome: CellOutcome, said: str) -> None:
+    assert outcome.in_short == said

@@ -7,8 +7,9 @@ import pytest
 from some_cells import GOOD, SMALL, attempt
 
 from runner.core.cell import Attempt, CellOutcome
-from runner.core.matrix import Build, Matrix, Plan, RunscAxis, WorkloadAxis, spread
-from runner.core.status import NeedAt, Workaround, status, until
+from runner.core.matrix import Ablation, Build, Matrix, Plan, RunscAxis, WorkloadAxis, spread
+from runner.core.needs import NeedAt, Workaround, until
+from runner.core.status import status
 from runner.model.step import BindMount
 
 KMSG = BindMount(
@@ -69,6 +70,59 @@ def test_a_run_that_cannot_tell_says_nothing_about_a_workaround(outcome: CellOut
     assert needs(with_2026=APPLIED, without_2026=outcome) == ["unknown", "unknown"]
 
 
+def test_where_no_blocker_tells_leaving_a_step_out_of_what_succeeds_does() -> None:
+    matrix = Matrix(
+        experiments=("exp01",),
+        runsc=tuple(RunscAxis(name=name) for name in NAMES),
+        workloads=(WorkloadAxis(kind="k3s", version="v1"),),
+        ablate=(Ablation(experiments=("exp01",)),),
+    )
+    builds = {name: Build(name=name, version=f"v{name}", platforms=("systrap",)) for name in NAMES}
+    plain = attrs.evolve(WITH, steps=(attrs.evolve(KMSG, holds_back=()),))
+    spread_out = spread(matrix, {1: plain}, builds)
+    failed = attrs.evolve(FAILED, fatal=("unclassified",))
+    outcomes = {("2025", ""): GOOD, ("2025", "kmsg"): failed, ("2026", ""): GOOD, ("2026", "kmsg"): GOOD}
+    attempts = {
+        one.cell.fingerprint: [attempt(one.cell, outcomes[one.column.build.name, one.left_out])]
+        for one in spread_out.placed
+    }
+    (workaround,) = status(spread_out, attempts, {}).workarounds
+    assert (workaround.id, workaround.holds_back) == ("kmsg", ())
+    assert [need.need for need in workaround.needs] == ["needed", "not needed"]
+    del attempts[spread_out.placed[0].cell.fingerprint]
+    (workaround,) = status(spread_out, attempts, {}).workarounds
+    assert [need.need for need in workaround.needs] == ["unknown", "not needed"], "the whole was not seen to succeed"
+
+
+def test_two_that_hold_the_same_back_are_one_row_needed_only_where_neither_was_there() -> None:
+    other = attrs.evolve(KMSG, id="kmsg-pipe")
+    found = status(
+        spread(
+            Matrix(runsc=(RunscAxis(name="2025"),), workloads=(WorkloadAxis(kind="k3s", version="v1"),)),
+            {1: WITH, 2: attrs.evolve(WITHOUT, steps=(other,))},
+            {"2025": Build(name="2025", version="v2025", platforms=("systrap",))},
+        ),
+        {},
+        {},
+    )
+    assert [one.id for one in found.workarounds] == ["kmsg or kmsg-pipe"]
+
+
+def test_builds_are_compared_on_their_usual_platform_and_other_platforms_with_it() -> None:
+    axes = (RunscAxis(name="2025"), RunscAxis(name="2026", platforms=("systrap", "ptrace")))
+    matrix = Matrix(runsc=axes, workloads=(WorkloadAxis(kind="k3s", version="v1"),))
+    builds = {name: Build(name=name, version=f"v{name}", platforms=("systrap", "ptrace")) for name in NAMES}
+    spread_out = spread(matrix, {2: WITHOUT}, builds)
+    attempts = {one.cell.fingerprint: [attempt(one.cell)] for one in spread_out.placed}
+    found = status(spread_out, attempts, {}).changes
+    assert [
+        (one.before.build.name, one.before.platform, one.after.build.name, one.after.platform) for one in found
+    ] == [
+        ("2025", "systrap", "2026", "systrap"),
+        ("2026", "systrap", "2026", "ptrace"),
+    ]
+
+
 def test_needed_until_and_no_longer_since_come_from_the_order_of_builds() -> None:
     columns = plan().columns
 
@@ -98,7 +152,10 @@ def test_a_change_of_outcomes_stands_beside_the_facts_that_changed() -> None:
     }
     (change,) = status(plan(), done(without_2025=FAILED, without_2026=GOOD, with_2026=GOOD), facts).changes
     assert (change.before.build.name, change.after.build.name) == NAMES
-    assert change.outcomes == (("exp02", "apiserver-serving, dev-kmsg-missing", "node-registered"),)
+    assert [(one.experiment, one.before.outcome.in_short, one.after.outcome.in_short) for one in change.outcomes] == [
+        ("exp02", "apiserver-serving, dev-kmsg-missing", "node-registered")
+    ]
+    assert change.compared == 1
     assert (change.gone, change.new) == (("dev-kmsg-missing",), ())
     assert change.facts == (("veth", "no", "yes"),)
 
@@ -120,4 +177,4 @@ def test_a_place_without_a_run_is_no_hole() -> None:
 
 def test_blockers_say_in_which_builds_they_were_seen() -> None:
     found = status(plan(), done(without_2025=FAILED, without_2026=GOOD), {})
-    assert found.seen == {"dev-kmsg-missing": ("2025",)}
+    assert {blocker: list(where) for blocker, where in found.seen.items()} == {"dev-kmsg-missing": ["2025"]}
