@@ -4,7 +4,6 @@ The events are folded here by the same judge that decides inside, so the result 
 when the inside is killed, what is known so far is already written.
 """
 
-import datetime as dt
 import os
 import signal
 import subprocess
@@ -23,7 +22,7 @@ from runner.core.judge import Judge
 from runner.core.lines import LineSplitter
 from runner.core.outcome import RunIdentity, outcome
 from runner.core.prepare import kind_of
-from runner.host.clock import RunClock
+from runner.host.clock import RunClock, utc
 from runner.host.store import RunDirectory, StoreError, new_run_id
 from runner.log import log
 from runner.model.events import (
@@ -92,7 +91,7 @@ async def conduct(
     Raises:
         StoreError: Results cannot be written; what was written so far is kept, and the sandbox is ended.
     """
-    started_at = dt.datetime.fromtimestamp(began, dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    started_at = utc(began)
     identity = RunIdentity(
         run_id=new_run_id(started_at), started_at=started_at, workload=workload, arena=arena, environment=environment
     )
@@ -180,8 +179,7 @@ class _Run:
         )
 
     def finish(self) -> RunResult:
-        now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-        result = outcome(self._plan, self.judge, self._identity, finished_at=now, duration_s=self.clock.now_s())
+        result = outcome(self._plan, self.judge, self._identity, finished_at=utc(now()), duration_s=self.clock.now_s())
         self._directory.write_result(result)
         return result
 

@@ -17,6 +17,7 @@ from typing import Final
 import attrs
 
 from runner.arena.cgroups import UNIFIED, Hierarchy, on_this_machine
+from runner.core.counted import counted
 from runner.model.fault import AnyFault, CpuQuota, MemoryLimit
 
 # Not the host arena's: that one removes what bears its name and no living process's number.
@@ -60,7 +61,9 @@ class Limited:
             return f"held back in {times} of {counts.get('nr_periods', 0)} periods, {held_s:.1f} s" if times else ""
         failures = _number(group / "memory.failcnt") + counts.get("max", 0)
         kills = counts.get("oom_kill", 0)
-        return f"the limit was met {failures} times, {kills} processes killed for it" if failures or kills else ""
+        if not failures and not kills:
+            return ""
+        return f"the limit was met {counted(failures, 'time')}, {counted(kills, 'process', 'processes')} killed for it"
 
     def out_of_memory(self) -> bool:
         """Whether the kernel killed something in the sandbox for a memory limit."""

@@ -4,7 +4,6 @@ A version that cannot be had, or does not build, is what the cell yields; it sto
 tries it again.
 """
 
-import datetime as dt
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import partial
@@ -19,6 +18,7 @@ from runner.campaign.journal import attempt_of
 from runner.conduct import now
 from runner.core.cell import Attempt, Cell, CellOutcome
 from runner.core.judge import Judge
+from runner.host.clock import utc
 from runner.host.store import new_run_id
 from runner.log import log
 from runner.model.events import AnyEvent
@@ -109,7 +109,7 @@ class RealCells:
 
 def _unavailable(cell: Cell, reason: str, began: float) -> Attempt:
     finished = now()
-    at = dt.datetime.fromtimestamp(finished, dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    at = utc(finished)
     return Attempt(
         fingerprint=cell.fingerprint,
         cell=cell.circumstances,

@@ -3,8 +3,8 @@
 What this module must not do: decide. It turns words into calls, prints what they return, and exits with the contract's code.
 """
 
-import datetime as dt
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from rich.console import Console
 
 from runner.cli.exit_codes import ExitCode
 from runner.cli.results import RESULTS, print_json, stdout
+from runner.core.counted import counted
 
 if TYPE_CHECKING:
     from runner.campaign.drive import Campaign
@@ -253,7 +254,7 @@ def merge(sources: tuple[Path, ...], *, into: Path, compress: bool) -> None:
     from runner.campaign.merge import merge as merged_into  # noqa: PLC0415
 
     merged = merged_into(into, sources, compress=compress)
-    click.echo(f"{merged.taken} attempts taken, {merged.known} were there")
+    click.echo(f"{counted(merged.taken, 'attempt')} taken, {merged.known} were there")
     for conflict in merged.conflicts:
         click.echo(f"conflict: {conflict}")
     sys.exit(ExitCode.UNEXPECTED if merged.conflicts else ExitCode.AS_EXPECTED)
@@ -310,7 +311,9 @@ def _possible_here(placed: "list[Placed]") -> "list[Placed]":
 
 
 def _now() -> str:
-    return dt.datetime.now(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    from runner.host.clock import utc  # noqa: PLC0415
+
+    return utc(time.time())
 
 
 def _again(now: str) -> list[str]:
@@ -335,7 +338,7 @@ def _print_tally(cells: Any, journal: Any, plan: "Plan") -> None:  # noqa: ANN40
 
     counts = tally(cells, journal.attempts)
     said = ", ".join(f"{number} {what}" for what, number in sorted(counts.items()))
-    click.echo(f"{len(cells)} cells: {said}; {len(plan.impossible)} places without a cell")
+    click.echo(f"{counted(len(cells), 'cell')}: {said}; {counted(len(plan.impossible), 'place')} without a cell")
 
 
 def _say_left(campaign: "Campaign", *, helping: bool) -> None:
@@ -346,7 +349,7 @@ def _say_left(campaign: "Campaign", *, helping: bool) -> None:
             "elsewhere": "another campaign is at them",
             "complete": "",
         }[campaign.end]
-        said = f"{len(campaign.left)} cells are left ({why}); the same command goes on with them"
+        said = f"{counted(len(campaign.left), 'cell')} left ({why}); the same command goes on from here"
         click.echo(said, err=True)
 
 

@@ -197,8 +197,3 @@ class MilestoneFold:
                 self._reached.add(rung.id)
                 return rung.id
         return None
-
-
-def milestone_of(line: ParsedLine | str) -> Milestone | None:
-    """The milestone that this line shows all by itself; None also for the first of two lines that belong together."""
-    return MilestoneFold().see(line)

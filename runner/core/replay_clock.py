@@ -15,24 +15,9 @@ from runner.core.lines import ParsedLine
 
 # klog has no year; any leap year serves until a line tells the real one.
 _ANY_LEAP_YEAR: Final = 2000
-_DAY_S: Final = 86400.0
 
 _KLOG = re.compile(r"(\d\d)(\d\d) (\d\d):(\d\d):(\d\d\.\d+)")
 _RFC3339 = re.compile(r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d(?:\.\d+)?)(Z|[+-]\d\d:?\d\d)?")
-
-
-def time_of(parsed: ParsedLine) -> float | None:
-    """Seconds of the day in the line's own time zone, 0 to below 86400; None where no stamp can be read."""
-    stamp = parsed.time_text or ""
-    match = _KLOG.fullmatch(stamp)
-    if match is not None:
-        _, _, hours, minutes, seconds = match.groups()
-    elif (match := _RFC3339.fullmatch(stamp)) is not None:
-        hours, minutes, seconds = match[4], match[5], match[6]
-    else:
-        return None
-    of_day = int(hours) * 3600 + int(minutes) * 60 + float(seconds)
-    return of_day if of_day < _DAY_S else None
 
 
 class ReplayClock:

@@ -8,6 +8,7 @@ show is skipped, with the reason, not failed.
 from typing import assert_never
 
 from runner.core.blockers import RULES
+from runner.core.counted import counted
 from runner.core.ledger import Ledger
 from runner.core.metrics import metrics
 from runner.model.assertion import Absent, Alive, AnyAssertion, Metric, PodAnswers, Present, Reached, Redirected
@@ -29,10 +30,10 @@ def hits(plan: RunPlan, ledger: Ledger, name: str) -> tuple[int, str]:
     if name in plan.view.parts:
         redirected = sum(n for path, n in ledger.redirects_by_path.items() if plan.view.part_of(path) == name)
         if redirected:
-            return redirected, f"{redirected} accesses of {name} redirected"
+            return redirected, f"{counted(redirected, 'access', 'accesses')} of {name} redirected"
         used = sum(n for path, n in ledger.used.items() if plan.view.part_of(path) == name)
         if used:
-            return used, f"{used} accesses of {name} seen"
+            return used, f"{counted(used, 'access', 'accesses')} of {name} seen"
     for fault in plan.faults:
         if fault.id == name:
             return fault_felt(fault, ledger)
@@ -51,7 +52,7 @@ def hits(plan: RunPlan, ledger: Ledger, name: str) -> tuple[int, str]:
             paths = tuple(link.path for link in step.links)
         used = sum(ledger.used.get(path, 0) for path in paths)
         if used:
-            return used, f"{used} uses of {name} seen"
+            return used, f"{counted(used, 'use')} of {name} seen"
     done = ledger.steps.get(name)
     if done is not None and done.outcome in {"applied", "already-there"} and done.verified:
         return 1, f"{name} verified: {done.verified}"
@@ -161,7 +162,10 @@ def _absent(plan: RunPlan, ledger: Ledger, assertion: Absent) -> Judged:
     for blocker in assertion.blockers:
         seen = ledger.blockers.get(blocker)
         if seen is not None:
-            return "fail", f"{blocker} seen {seen.count} times, first at {seen.first.place}: {seen.first.text}"
+            return (
+                "fail",
+                f"{blocker} seen {counted(seen.count, 'time')}, first at {seen.first.place}: {seen.first.text}",
+            )
         behind = RULES[blocker].lies_before
         beyond = ledger.proof_of_passing(behind)
         if beyond is None:
@@ -206,9 +210,9 @@ def _redirected(plan: RunPlan, ledger: Ledger, assertion: Redirected) -> Judged:
     }
     total = sum(below.values())
     if total < assertion.at_least:
-        return "fail", f"{total} redirects below {assertion.prefix}, wanted {assertion.at_least}"
+        return "fail", f"{counted(total, 'redirect')} below {assertion.prefix}, wanted {assertion.at_least}"
     example = max(below, key=lambda path: below[path])
-    return "pass", f"{total} redirects of {len(below)} paths, e.g. {example}"
+    return "pass", f"{counted(total, 'redirect')} of {counted(len(below), 'path')}, e.g. {example}"
 
 
 def _alive(ledger: Ledger, assertion: Alive) -> Judged:

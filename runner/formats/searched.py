@@ -5,6 +5,7 @@ What this module must not do: judge. It prints what the search says, undecided i
 
 import attrs
 
+from runner.core.counted import counted
 from runner.core.tally import Tally
 from runner.model.fault import show_amount
 from runner.search.searches import Ablation, Limit, Minimum, Stopped
@@ -45,7 +46,7 @@ def of_ablation(name: str, where: str, found: Ablation) -> Found:
         rows.append((" and ".join(one.taken), one.standing, what, str(one.shown)))
     return Found(
         title=f"What {name} is made of: {where}",
-        answer=_with_end(f"{whole}: {furthest}{ends}. {found.made} runs made now.", found.stopped),
+        answer=_with_end(f"{whole}: {furthest}{ends}. {counted(found.made, 'run')} made now.", found.stopped),
         headings=("taken away", "standing", "without it", "runs that show it"),
         rows=tuple(rows),
     )
@@ -64,7 +65,7 @@ def of_minimum(name: str, where: str, found: Minimum) -> Found:
         )
     rows = [(unit.id, unit.kind, "needed", unit.reason) for unit in found.kept or ()]
     rows += [(unit.id, unit.kind, "can be spared", unit.reason) for unit in found.spared]
-    counts = f" {found.sets} sets asked about, {found.made} runs made now."
+    counts = f" {counted(found.sets, 'set')} asked about, {counted(found.made, 'run')} made now."
     return Found(
         title=f"The least of {name} that reaches {found.goal}: {where}",
         answer=_with_end(answer + counts, found.stopped),
@@ -89,7 +90,7 @@ def of_limit(name: str, where: str, found: Limit) -> Found:
         answer += " The answers contradict an order: there is no sharp threshold."
     return Found(
         title=f"How much {name} bears of {found.fault}: {where}",
-        answer=_with_end(f"{answer} {found.made} runs made now.", found.stopped),
+        answer=_with_end(f"{answer} {counted(found.made, 'run')} made now.", found.stopped),
         headings=("amount", f"{found.goal} reached"),
         rows=tuple((_amount(tried.amount, found.unit), _n_of_m(tried.survived)) for tried in found.tried),
     )

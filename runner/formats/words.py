@@ -6,7 +6,6 @@ What this module must not do: lay anything out.
 import shlex
 
 from runner.core.compared import Comparison, Row, TimeRow
-from runner.core.gate import Gate
 from runner.core.prepare import WHOLE_VIEW
 from runner.core.statistics import Spread
 from runner.model.fault import words_for
@@ -51,11 +50,6 @@ def left_out(result: RunResult) -> tuple[str, ...]:
     if len(parts) > 1 and all(part in names for part in parts):
         return (*(step.id for step in names if step not in parts), WHOLE_VIEW)
     return tuple(step.id for step in names)
-
-
-def gate_line(gate: Gate) -> str:
-    """The gate's answer in one line."""
-    return f"{gate.side}: {GATE_WORDS[gate.verdict]}"
 
 
 def spread_words(spread: Spread | None, unit: str) -> str:

@@ -1,6 +1,12 @@
 """One clock for a run: seconds since the user's command began, the same inside and outside of the sandbox."""
 
+import datetime as dt
 import time
+
+
+def utc(wall: float) -> str:
+    """A time.time() as results write it: ``2026-11-23T14:15:35Z``."""
+    return dt.datetime.fromtimestamp(wall, dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 class RunClock:

@@ -60,11 +60,6 @@ class ClusterClient:
         self._send = send
         self._running: set[str] = set()
 
-    @property
-    def has_work(self) -> bool:
-        """Whether there is anything to create or to ask."""
-        return bool(self._manifests)
-
     async def watch(self, registered: trio.Event) -> None:
         """Work until cancelled, from when the node is registered."""
         await registered.wait()

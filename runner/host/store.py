@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TextIO
 
 from runner import atomic
-from runner.core.codec import FormatError, event_from_line, event_to_line, result_from_json, result_to_json
+from runner.core.codec import FormatError, event_to_line, result_from_json, result_to_json
 from runner.model.events import AnyEvent, LineSeen, PathRedirected
 from runner.model.result import RunResult
 
@@ -175,11 +175,6 @@ def read_result(path: Path) -> RunResult:
         raise FormatError(f"{path}: not text, so no {RESULT}; name a run's directory or its {RESULT}") from error
     except FormatError as error:
         raise FormatError(f"{path}: {error}") from error
-
-
-def read_events(path: Path) -> list[AnyEvent]:
-    """All events of a run directory, for judging it again."""
-    return [event_from_line(line) for line in (path / EVENTS).read_text(encoding="utf-8").splitlines()]
 
 
 def _existing(path: Path, name: str) -> Path:

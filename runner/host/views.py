@@ -5,6 +5,7 @@ from pathlib import Path
 
 import attrs
 
+from runner.core.counted import counted
 from runner.host.steps import Steps
 from runner.host.supervisor import supervised
 from runner.intercept.mount_plan import mount_plan
@@ -139,7 +140,7 @@ def _parts(plan: RunPlan, not_applicable: dict[str, str]) -> tuple[AppliedPart, 
         elif plan.mechanism == "mount":
             found.append(AppliedPart(id=part, outcome="applied", reason="mounted", verified=_read_back(files)))
         else:
-            rules = f"{len(files)} files" if files else "an answer" if spoofs else "a whole tree"
+            rules = counted(len(files), "file") if files else "an answer" if spoofs else "a whole tree"
             found.append(
                 AppliedPart(id=part, outcome="applied", reason=f"{plan.mechanism}: rules for {rules}", verified="")
             )
@@ -151,4 +152,4 @@ def _read_back(files: list[ViewFile]) -> str:
         content = Path(file.path).read_text()
         if content != file.content:
             raise ViewError(f"{file.path} reads {content!r} after mounting the view, not {file.content!r}")
-    return f"{len(files)} files read back through their own paths" if files else ""
+    return f"{counted(len(files), 'file')} read back through their own paths" if files else ""

@@ -4,10 +4,10 @@ A recording has no steps and no interceptor of ours, so what they would show sta
 into the log (``[PTRACE:pid] path -> target``) count as the redirects they report.
 """
 
-import datetime as dt
 import gzip
 import re
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from runner.core.lines import LineSplitter, parse_line
 from runner.core.outcome import RunIdentity, outcome
 from runner.core.prepare import prepare
 from runner.core.replay_clock import ReplayClock
+from runner.host.clock import utc
 from runner.host.store import RunDirectory, new_run_id
 from runner.model.events import AnyEvent, DeadlinePassed, LineSeen, PathRedirected, RunFinished, WorkloadStarted
 from runner.model.experiment import Experiment
@@ -72,7 +73,7 @@ def replay(
     # Read once before anything is stored: a log that is empty or breaks off in the middle leaves no half result.
     if not sum(1 for path in logs for _ in read_lines(str(path))):
         raise ReplayError(f"{', '.join(str(path) for path in logs)}: no line in it, so nothing was measured")
-    started_at = dt.datetime.fromtimestamp(began, dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    started_at = utc(began)
     identity = RunIdentity(
         run_id=new_run_id(started_at),
         started_at=started_at,
@@ -107,8 +108,7 @@ def replay(
     # A recording ends; whether the workload did, only its lines can say.
     see(DeadlinePassed(at_s=at_s))
     see(RunFinished(at_s=at_s))
-    now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    result = outcome(plan, judge, identity, finished_at=now, duration_s=at_s)
+    result = outcome(plan, judge, identity, finished_at=utc(time.time()), duration_s=at_s)
     directory.write_result(result)
     directory.close()
     return result, directory.path

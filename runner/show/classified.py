@@ -5,6 +5,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from runner.core.counted import counted
 from runner.recorded.classify import ClassifiedLog, FoundBlocker
 
 SHOWN = 300
@@ -13,7 +14,9 @@ SHOWN = 300
 def print_classified(console: Console, found: ClassifiedLog) -> None:
     """Print one log's milestones, then its blockers, fatal ones first, each with advice and the line that shows it."""
     console.print(
-        Text(f"{found.name}: {found.lines} lines, furthest milestone {found.furthest or 'none'}", style="bold")
+        Text(
+            f"{found.name}: {counted(found.lines, 'line')}, furthest milestone {found.furthest or 'none'}", style="bold"
+        )
     )
     rungs = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
     for rung in found.milestones:

@@ -39,11 +39,6 @@ def print_comparison(console: Console, comparison: Comparison, gates: Sequence[G
     console.print(Group(*_page(comparison, gates)))
 
 
-def print_gate(console: Console, gate: Gate) -> None:
-    """Print what the gate says about one side, with its reasons."""
-    console.print(Group(*_gate(gate)))
-
-
 def _page(comparison: Comparison, gates: Sequence[Gate]) -> list[RenderableType]:
     page: list[RenderableType] = [_sides(comparison)]
     for heading, rows in transitions(comparison):

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from runner.core.counted import counted
 from runner.core.judge import Judge
 from runner.model.events import (
     AnyEvent,
@@ -84,7 +85,7 @@ class ProgressView:
             case LineSeen(at_s=at_s, text=text) if self._live is not None:
                 redirects = sum(ledger.redirects.values())
                 tail = Text(
-                    f"{at_s:7.2f}  {ledger.log_lines} lines, {redirects} redirects  ",
+                    f"{at_s:7.2f}  {counted(ledger.log_lines, 'line')}, {counted(redirects, 'redirect')}  ",
                     style="dim",
                     no_wrap=True,
                     overflow="ellipsis",

@@ -4,6 +4,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from runner.core.counted import counted
 from runner.formats.searched import Found
 from runner.search.trials import Progress
 
@@ -28,4 +29,4 @@ def progress_line(at: Progress) -> str:
     """One line before each run: what is asked, what is known, how long."""
     known = f", {at.tally} so far" if at.tally.runs else ""
     left = f", {at.left_s:.0f} s left" if at.left_s is not None else ""
-    return f"{at.question}{known} ({at.made} runs made, {at.elapsed_s:.0f} s{left})"
+    return f"{at.question}{known} ({counted(at.made, 'run')} made, {at.elapsed_s:.0f} s{left})"

@@ -8,6 +8,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from runner.core.counted import counted
 from runner.model.result import RunResult
 
 MARKS = {
@@ -123,9 +124,10 @@ def _interception(result: RunResult) -> RenderableType:
         return Padding(Text(f"Interception: {done.mechanism}, no stops"), 0)
     most = sorted(done.calls.items(), key=lambda item: -item[1])[:MOST_CALLS]
     about = f", mostly {', '.join(f'{count} {name}' for name, count in most)}" if most else ""
+    redirects = f"{counted(done.redirects, 'redirect')} of {counted(len(done.redirects_by_path), 'path')}"
     return Text(
-        f"Interception: {done.mechanism}, {done.stops} stops ({done.stops_per_s:g} a second{about}), {done.redirects}"
-        f" redirects of {len(done.redirects_by_path)} paths, tracer {done.tracer_cpu_s:.2f} s of processor time"
+        f"Interception: {done.mechanism}, {counted(done.stops, 'stop')} ({done.stops_per_s:g} a second{about}), "
+        f"{redirects}, tracer {done.tracer_cpu_s:.2f} s of processor time"
     )
 
 

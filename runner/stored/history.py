@@ -23,7 +23,7 @@ from runner import atomic
 from runner.core.codec import FormatError
 from runner.host.store import RESULT, is_run
 from runner.model.result import SCHEMA_VERSION
-from runner.stored.baseline import DIRECTORY, all_baselines
+from runner.stored.baseline import all_baselines
 
 CACHE = ".summaries.json"
 CACHE_VERSION = 1
@@ -75,12 +75,6 @@ def summaries(results: Path) -> list[Summary]:
 def baseline_summaries(results: Path) -> list[Summary]:
     """Every promoted result."""
     return [_read(str(path), path.name.partition(".")[0]) for path in all_baselines(results)]
-
-
-def summary_of(path: Path) -> Summary:
-    """The summary of one result file; never fails."""
-    experiment = path.name.partition(".")[0] if path.parent.name == DIRECTORY else path.parent.parent.name
-    return _read(str(path), experiment)
 
 
 def _of_experiment(directory: Path) -> list[Summary]:

@@ -97,7 +97,7 @@ def test_who_takes_more_memory_than_the_limit_is_killed_and_that_is_known():
         done = subprocess.run(hungry, env={**os.environ, **limited.env}, check=False, capture_output=True)
         assert done.returncode == -9
         assert limited.out_of_memory()
-        assert "1 processes killed" in limited.felt(MEMORY)
+        assert "1 process killed" in limited.felt(MEMORY)
 
 
 @real_cgroups

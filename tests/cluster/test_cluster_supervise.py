@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.core.milestones import milestone_of
+from runner.core.milestones import MilestoneFold
 from runner.model.tagged import untag
 
 ROOT = Path(__file__).parents[2]
@@ -121,7 +121,7 @@ def test_lines_come_whole_and_under_their_components_name(cluster: Cluster) -> N
     lines = read_until(process, "ENDED")
     said = [untag(line) for line in lines]
     assert ("kubelet", klog) in said
-    assert "node-registered" in [milestone_of(text) for _, text in said]
+    assert "node-registered" in [MilestoneFold().see(text) for _, text in said]
     assert ("kubelet", "no newline") in said
     assert ("kubelet", "end") in said
 

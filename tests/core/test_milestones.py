@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from runner.core.lines import parse_line
-from runner.core.milestones import BEYOND, LADDER, MILESTONES, MilestoneFold, milestone_of
+from runner.core.milestones import BEYOND, LADDER, MILESTONES, MilestoneFold
 from runner.core.replay_clock import ReplayClock
 from runner.model.kinds import Milestone
 
@@ -119,8 +119,8 @@ def test_times_of_a_replay_are_those_of_the_run() -> None:
     ],
 )
 def test_one_line_shows_a_milestone_from_k3s_and_from_upstream_components(line: str, milestone: Milestone) -> None:
-    assert milestone_of(line) == milestone
-    assert milestone_of(parse_line(line)) == milestone
+    assert MilestoneFold().see(line) == milestone
+    assert MilestoneFold().see(parse_line(line)) == milestone
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_one_line_shows_a_milestone_from_k3s_and_from_upstream_components(line: 
     ],
 )
 def test_what_only_looks_like_a_milestone_shows_none(line: str) -> None:
-    assert milestone_of(line) is None
+    assert MilestoneFold().see(line) is None
 
 
 NODE_CRITICAL = f"{KLOG} storage_scheduling.go:95] created PriorityClass system-node-critical with value 2000001000"

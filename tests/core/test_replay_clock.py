@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.core.lines import parse_line
-from runner.core.replay_clock import ReplayClock, time_of
+from runner.core.replay_clock import ReplayClock
 
 
 def klog(stamp: str) -> str:
@@ -66,18 +66,3 @@ def test_time_never_goes_back(stamps: list[object], klog_too: list[bool]) -> Non
     ]
     seen = times(*lines)
     assert seen == sorted(seen)
-
-
-@pytest.mark.parametrize(
-    ("line", "expected"),
-    [
-        (klog("1123 14:15:47.018073"), 51347.018073),
-        (logrus("2026-11-23T00:00:01Z"), 1.0),
-        (logrus("2026-11-23T14:15:37.25+01:00"), 51337.25),
-        (klog("1123 29:15:47.018073"), None),
-        ("no stamp", None),
-    ],
-)
-def test_time_of_day_is_read_from_either_stamp(line: str, expected: float | None) -> None:
-    found = time_of(parse_line(line))
-    assert found == (None if expected is None else pytest.approx(expected))

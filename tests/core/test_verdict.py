@@ -38,7 +38,7 @@ def test_absent_passes_only_with_absence_a_milestone_beyond_and_a_hit() -> None:
     verdict, evidence = judged(SYSCTL, STARTED, HIT, REGISTERED)
     assert verdict == "pass"
     assert "node-registered reached" in evidence
-    assert "1 accesses of sysctl-kubelet redirected" in evidence
+    assert "1 access of sysctl-kubelet redirected" in evidence
 
 
 def test_absent_without_a_milestone_beyond_is_inconclusive() -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from runner.core.codec import FormatError
-from runner.host.store import RunDirectory, StoreError, new_run_id, read_events, read_result, resolve_run
+from runner.core.codec import FormatError, event_from_line
+from runner.host.store import RunDirectory, StoreError, new_run_id, read_result, resolve_run
 from runner.model.events import LineSeen, PathRedirected
 
 
@@ -25,7 +25,7 @@ def test_every_event_is_on_disk_before_the_next_one(tmp_path: Path) -> None:
     # Nothing is closed here: a kill at this moment must find it all.
     assert (run.path / "workload.log").read_text() == "one\n"
     assert (run.path / "interceptor.log").read_text() == "[PTRACE:33] /proc/sys/a -> /fake/a\n"
-    assert len(read_events(run.path)) == 2
+    assert [event_from_line(line).at_s for line in (run.path / "events.jsonl").read_text().splitlines()] == [1.0, 1.1]
     run.close()
 
 

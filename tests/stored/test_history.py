@@ -11,7 +11,7 @@ from some_results import real
 from runner.cli.main import cli
 from runner.core.codec import result_to_json
 from runner.stored import history
-from runner.stored.history import CACHE, summaries, summary_of
+from runner.stored.history import CACHE, summaries
 
 K3S = real("exp13-k3s")
 RUNS = 10_000
@@ -67,7 +67,7 @@ def test_the_cache_says_what_the_files_say(tmp_path: Path) -> None:
     assert (tmp_path / "exp13" / CACHE).is_file()
     assert summaries(tmp_path) == fresh
     assert [run.path for run in fresh] == [str(tmp_path / f"exp13/run{number}/result.json") for number in range(3)]
-    assert fresh[0] == summary_of(Path(fresh[0].path))
+    assert fresh[0] == history._read(fresh[0].path, "exp13")
     assert fresh[0].furthest == "node-ready"
     assert fresh[0].blockers == ("flannel-vxlan-unsupported",)
 
