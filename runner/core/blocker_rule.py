@@ -12,6 +12,7 @@ Severity = Literal["critical", "major", "minor"]
 
 FIELD_NOTES: Final = "field notes, quoted"
 ORIGINAL: Final = "original series, quoted"
+MATRIX: Final = "the matrix (results/matrix), quoted"
 UPSTREAM_RUNS: Final = "workload kubernetes, quoted"
 
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from runner.core.blocker_rule import ORIGINAL, BlockerRule
+from runner.core.blocker_rule import MATRIX, ORIGINAL, BlockerRule
 
 _GVISOR = "https://github.com/google/gvisor"
 
@@ -42,6 +42,21 @@ RUNTIME_RULES: Final = (
         advice="use the vfs storage driver",
         links=(f"{_GVISOR}/issues/12475",),
         seen_in=(ORIGINAL,),
+    ),
+    BlockerRule(
+        id="runc-exec-setns-refused",
+        component="runc",
+        fatal=False,
+        severity="major",
+        lies_before="pod-running",
+        keys=("setns",),
+        pattern=r"unable to start container process: error executing setns process: exit status \d",
+        symptom="kubectl exec, and exec probes, answer 'OCI runtime exec failed'; pods run, and logs come.",
+        cause="runc exec joins the container's namespaces one by one; gVisor of 2025-05 refuses one of them.",
+        workaround="A newer runsc; probes by HTTP or TCP instead of exec.",
+        advice="use a runsc of 2025-10 or later",
+        gone_in="gVisor 20251031 (the oldest newer one tried); fails in 20250503",
+        seen_in=(MATRIX,),
     ),
     BlockerRule(
         id="runc-cgroup-procs-enoent",

@@ -12,6 +12,7 @@ from typing import Final
 
 import attrs
 
+from runner.host.arena_facts import inside_gvisor
 from runner.intercept.probe import UnfitError, probe
 
 PROBE_WITHIN_S: Final = 10
@@ -78,6 +79,14 @@ PROBES: Final = (
     ),
     *(Probe(name=f"unshare --{name}", script=f"unshare --{name} true")
       for name in ("mount", "net", "pid", "ipc", "uts", "cgroup", "user")),
+    # What runc exec does to get into a container.
+    *(Probe(name=f"nsenter --{name}", script=f"unshare --{name} sleep 5 & sleep 0.5; nsenter --{name} --target $! true")
+      for name in ("mount", "net", "ipc", "uts")),
+    Probe(
+        name="nsenter --pid",
+        script="unshare --pid --fork sleep 5 & sleep 0.5;"
+        " nsenter --pid --target $(cat /proc/$!/task/$!/children) true",
+    ),
     Probe(name="iptables (nft)", script="iptables-nft -L -n"),
     Probe(name="iptables (legacy) nat", script="iptables-legacy -t nat -L -n"),
     Probe(
@@ -88,6 +97,12 @@ PROBES: Final = (
         name="iptables (legacy) match comment",
         script="iptables-legacy -N probec; iptables-legacy -A probec -m comment --comment x -j RETURN",
     ),
+    *(Probe(name=f"iptables (legacy) {what}", script=f"iptables-legacy -N {chain}; iptables-legacy -A {chain} {rule}")
+      for what, chain, rule in (
+          ("match mark", "probem", "-m mark --mark 1 -j RETURN"),
+          ("target MARK", "probet", "-j MARK --set-mark 1"),
+          ("target REJECT", "prober", "-j REJECT"),
+      )),
     Probe(name="ipset", script="ipset list"),
     Probe(name="veth pair", script="ip link add pa type veth peer name pb"),
     Probe(name="bridge", script="ip link add pbr type bridge"),
@@ -132,4 +147,6 @@ def _try(one: Probe) -> str:
 
 
 if __name__ == "__main__":
+    if not inside_gvisor():
+        sys.exit("probes leave devices and rules behind: they are for the inside of a sandbox that is thrown away")
     sys.stdout.write(json.dumps(find_out(), indent=1) + "\n")
