@@ -165,14 +165,3 @@ def _seen(
                 builds = found.setdefault(blocker, {})
                 builds.setdefault(column.build.name, {})[str(column.workload)] = attempt
     return dict(sorted(found.items()))
-
-
-def seen_where(done: Attempts) -> dict[str, frozenset[tuple[str, str]]]:
-    """Blocker -> (version of gVisor, workload with its version) of every attempt that met it."""
-    found: dict[str, set[tuple[str, str]]] = {}
-    for attempts in done.values():
-        for attempt in attempts:
-            for blocker in blockers_of(attempt):
-                where = attempt.cell.runsc, f"{attempt.cell.workload} {attempt.cell.version}"
-                found.setdefault(blocker, set()).add(where)
-    return {blocker: frozenset(places) for blocker, places in found.items()}

@@ -1,6 +1,6 @@
 """What is known about a blocker, as text: for ``explain``, and for the pages in ``docs/blockers`` made from the same rows."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from runner.core.blocker_rule import BlockerRule
 from runner.formats.markdown import cell, table
@@ -10,6 +10,8 @@ GENERATED = (
 )
 LOGS = "../../tests/logs"
 STATUS = "../status.md"
+MATRIX = ("build", "workload", "met", "overcome", "not there")
+ABSENT = "*Not there*: start-up got beyond its place, though nothing that is known to hold it back was applied."
 
 
 def facts_of(rule: BlockerRule) -> tuple[tuple[str, str], ...]:
@@ -27,13 +29,13 @@ def facts_of(rule: BlockerRule) -> tuple[tuple[str, str], ...]:
     return tuple((heading, text) for heading, text in facts if text)
 
 
-def blocker_page(rule: BlockerRule, logs: Iterable[str] = (), seen: Iterable[str] = ()) -> str:
+def blocker_page(rule: BlockerRule, logs: Iterable[str] = (), seen: Iterable[Sequence[str]] = ()) -> str:
     """One page.
 
     Args:
         rule: The row.
         logs: Names of recorded logs that exist, for links.
-        seen: Builds of gVisor with the workloads, in which a run of the matrix met it.
+        seen: What the matrix says: rows of build, workload, runs that met it, overcame it, did not find it.
     """
     known = set(logs)
     text = [f"# {rule.id}", "", GENERATED, ""]
@@ -44,9 +46,9 @@ def blocker_page(rule: BlockerRule, logs: Iterable[str] = (), seen: Iterable[str
     if rule.seen_in:
         places = (f"[`{name}`]({LOGS}/{name}.log.gz)" if name in known else name for name in rule.seen_in)
         text += ["## Seen in", "", *(f"- {place}" for place in places), ""]
-    if builds := tuple(seen):
-        text += ["## Met in the matrix", "", *(f"- {_escape(build)}" for build in builds), ""]
-        text += [f"From the runs behind [what works where]({STATUS}).", ""]
+    if rows := tuple(seen):
+        text += ["## In the matrix", "", *table(MATRIX, rows), ""]
+        text += [f"From the runs behind [what works where]({STATUS}). {ABSENT}", ""]
     text += ["## Recognised by", "", "```text", rule.pattern, "```", ""]
     if rule.unless is not None:
         text += ["but not", "", "```text", rule.unless, "```", ""]
@@ -77,7 +79,9 @@ def blocker_index(rules: Iterable[BlockerRule]) -> str:
 
 
 def blocker_pages(
-    rules: Mapping[str, BlockerRule], logs: Iterable[str] = (), seen: Mapping[str, Iterable[str]] | None = None
+    rules: Mapping[str, BlockerRule],
+    logs: Iterable[str] = (),
+    seen: Mapping[str, Iterable[Sequence[str]]] | None = None,
 ) -> dict[str, str]:
     """File name -> content, of all pages and the index."""
     known, met = tuple(logs), seen or {}

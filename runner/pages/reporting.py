@@ -10,15 +10,16 @@ from pathlib import Path
 from runner import atomic
 from runner.campaign.journal import Journal
 from runner.core.blockers import RULES
+from runner.core.cell import Attempt
 from runner.core.codec import FormatError, to_plain
-from runner.core.status import seen_where
+from runner.core.met import Met, met_where
 from runner.formats.blocker_page import GENERATED, blocker_pages
 from runner.formats.csv_table import results_to_csv
 from runner.formats.junit import results_to_junit
-from runner.formats.markdown import result_to_markdown
+from runner.formats.markdown import Safe, cell, result_to_markdown
 from runner.formats.rows import results_to_rows
 from runner.formats.tap import results_to_tap
-from runner.host.store import NoSuchRunError, StoreError, read_result
+from runner.host.store import RESULT, NoSuchRunError, StoreError, read_result
 from runner.model.result import RunResult
 from runner.registry import DeclarationError, all_experiments
 from runner.report.evidence import read_evidence
@@ -123,17 +124,47 @@ def write_report(path: Path, text: str) -> Path:
     return path
 
 
-def met_in_the_matrix(kept: Path = KEPT_MATRIX) -> dict[str, list[str]]:
-    """Blocker -> builds of gVisor, oldest first, with the workloads that met it there, from the committed matrix."""
+def met_in_the_matrix(kept: Path = KEPT_MATRIX) -> dict[str, tuple[Met, ...]]:
+    """Blocker -> what the committed matrix says of it, builds of gVisor oldest first."""
+    done, experiments = Journal(kept, adopt=False).attempts, tuple(all_experiments().values())
     order = [build.version for build in GVISORS]
-    met: dict[str, list[str]] = {}
-    for blocker, places in seen_where(Journal(kept, adopt=False).attempts).items():
-        builds: dict[str, list[str]] = {}
-        for version, workload in sorted(places):
-            builds.setdefault(version, []).append(workload)
-        oldest_first = sorted(builds, key=lambda version: order.index(version) if version in order else len(order))
-        met[blocker] = [f"{_named(version)}: {', '.join(builds[version])}" for version in oldest_first]
-    return met
+
+    def age(one: Met) -> tuple[int, str]:
+        return order.index(one.runsc) if one.runsc in order else len(order), one.workload
+
+    return {name: tuple(sorted(met_where(name, done, experiments), key=age)) for name in RULES}
+
+
+def met_words(found: Sequence[Met], root: str = "../../") -> list[tuple[Safe, ...]]:
+    """Rows for a blocker's page: build, workload, met, overcome, absent; each leads to the newest such run.
+
+    Args:
+        found: As :func:`met_in_the_matrix` has them.
+        root: The way from the page to the project.
+    """
+
+    def said(attempts: Sequence[Attempt], what: str = "") -> Safe:
+        if not attempts:
+            return Safe("")
+        newest = attempts[-1]
+        number = f"{len(attempts)} {'run' if len(attempts) == 1 else 'runs'}"
+        return Safe(f"{number}{what}, e.g. [{newest.cell.experiment}]({root}{KEPT_MATRIX}/{newest.run}/{RESULT})")
+
+    return [
+        (
+            cell(_named(one.runsc)),
+            cell(one.workload),
+            said(one.met),
+            said(one.overcome, _by(one)),
+            said(one.absent),
+        )
+        for one in found
+    ]
+
+
+def _by(one: Met) -> str:
+    steps = {attempt.outcome.resolved[name] for attempt in one.overcome for name in attempt.outcome.resolved}
+    return f" by {', '.join(sorted(steps))}" if steps else ""
 
 
 def _named(version: str) -> str:
@@ -148,7 +179,7 @@ def write_blocker_pages(directory: Path) -> list[Path]:
         StoreError: They cannot be written.
     """
     logs = [path.name.removesuffix(".log.gz") for path in Path("tests/logs").glob("*.log.gz")]
-    pages = blocker_pages(RULES, logs, met_in_the_matrix())
+    pages = blocker_pages(RULES, logs, {name: met_words(found) for name, found in met_in_the_matrix().items()})
     for former in directory.glob("*.md"):
         if former.name not in pages and GENERATED in former.read_text(encoding="utf-8"):
             former.unlink()

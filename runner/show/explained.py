@@ -12,10 +12,11 @@ from runner.formats.blocker_page import facts_of
 from runner.stored.sightings import Sighting
 
 WIDTH = 100
+OUTCOMES = {"seen": "seen", "overcome": "overcome", "absent": "not there"}
 
 
 def print_rule(console: Console, rule: BlockerRule, seen: Sequence[Sighting] = ()) -> None:
-    """One blocker in full, and in which promoted results it stands."""
+    """One blocker in full, and in which promoted results and versions of the matrix it stands."""
     parts: list[Text | Padding] = [Text(rule.id, style="bold red" if rule.fatal else "bold yellow")]
     for heading, text in facts_of(rule):
         parts += [Text(), Text(heading, style="bold"), Padding(Text(text), (0, 0, 0, 2))]
@@ -27,9 +28,15 @@ def print_rule(console: Console, rule: BlockerRule, seen: Sequence[Sighting] = (
         for _ in range(4):
             table.add_column(overflow="fold")
         for one in seen:
-            outcome = Text(one.outcome, style="yellow" if one.outcome == "seen" else "green")
-            table.add_row(outcome, one.workload, one.arena, f"{one.baseline}{f', by {one.by}' if one.by else ''}")
-        parts += [Text(), Text("In versions, by the baselines", style="bold"), Padding(table, (0, 0, 0, 2))]
+            outcome = Text(OUTCOMES[one.outcome], style="yellow" if one.outcome == "seen" else "green")
+            runs = f"{one.runs} runs" if one.runs > 1 else ""
+            where = ", ".join(part for part in (one.baseline, runs, f"by {one.by}" if one.by else "") if part)
+            table.add_row(outcome, one.workload, one.arena, where)
+        parts += [
+            Text(),
+            Text("In versions, by the baselines and the matrix", style="bold"),
+            Padding(table, (0, 0, 0, 2)),
+        ]
     parts += [Text(), Text("Recognised by", style="bold"), Padding(Text(rule.pattern, style="dim"), (0, 0, 0, 2))]
     console.print(Group(*parts), width=min(console.width, WIDTH))
 

@@ -4,19 +4,20 @@ from pathlib import Path
 
 import attrs
 import pytest
-from some_cells import BAD, attempt, cell
+from some_cells import BAD, GOOD, attempt, cell
 
 from runner.campaign.journal import Journal
 from runner.core.blockers import RULES
 from runner.formats.blocker_page import blocker_page, blocker_pages
-from runner.pages.reporting import KEPT_MATRIX, met_in_the_matrix
+from runner.formats.markdown import Safe
+from runner.pages.reporting import KEPT_MATRIX, met_in_the_matrix, met_words
 from runner.supply.gvisors import GVISORS
 
 ROOT = Path(__file__).parents[2]
 PAGES = blocker_pages(
     RULES,
     [path.name.removesuffix(".log.gz") for path in ROOT.glob("tests/logs/*.log.gz")],
-    met_in_the_matrix(ROOT / KEPT_MATRIX),
+    {name: met_words(found) for name, found in met_in_the_matrix(ROOT / KEPT_MATRIX).items()},
 )
 KMSG = RULES["dev-kmsg-missing"]
 
@@ -39,12 +40,36 @@ def test_a_page_has_symptom_cause_and_workaround_and_the_index_links_it(rule) ->
     assert f"[{rule.id}]({rule.id}.md)" in PAGES["index.md"]
 
 
-def test_a_page_names_the_builds_in_which_the_matrix_met_it_oldest_first(tmp_path: Path) -> None:
+def test_a_page_says_in_which_builds_the_matrix_met_it_overcame_it_and_found_it_gone(tmp_path: Path) -> None:
     met = attrs.evolve(BAD, fatal=(KMSG.id,))
-    for number, build in enumerate((GVISORS[3], GVISORS[1])):
+    overcome = attrs.evolve(GOOD, resolved={KMSG.id: "kmsg"}, applied=("kmsg",))
+    held_back_in_silence = attrs.evolve(GOOD, applied=("kmsg",))
+    for number, (build, outcome) in enumerate(
+        ((GVISORS[3], GOOD), (GVISORS[1], met), (GVISORS[1], overcome), (GVISORS[2], held_back_in_silence))
+    ):
         where = cell(runsc=build.version, workload="k3s", version="v1.34.1+k3s1")
-        Journal.write(tmp_path, attempt(where, met, number=number))
-    page = blocker_page(KMSG, seen=met_in_the_matrix(tmp_path)[KMSG.id])
-    older, newer = (f"gVisor {build.name} ({build.version}): k3s v1.34.1+k3s1" for build in (GVISORS[1], GVISORS[3]))
-    assert f"## Met in the matrix\n\n- {older}\n- {newer}\n" in page
-    assert "Met in the matrix" not in blocker_page(KMSG)
+        Journal.write(tmp_path, attempt(where, outcome, number=number))
+    rows = [tuple(str(word) for word in row) for row in met_words(met_in_the_matrix(tmp_path)[KMSG.id])]
+    link = "[exp90](../../results/matrix/exp90/run-{}/result.json)"
+    assert rows == [
+        (
+            f"gVisor {GVISORS[1].name} ({GVISORS[1].version})",
+            "k3s v1.34.1+k3s1",
+            f"1 run, e.g. {link.format(1)}",
+            f"1 run by kmsg, e.g. {link.format(2)}",
+            "",
+        ),
+        (
+            f"gVisor {GVISORS[3].name} ({GVISORS[3].version})",
+            "k3s v1.34.1+k3s1",
+            "",
+            "",
+            f"1 run, e.g. {link.format(0)}",
+        ),
+    ]
+    assert f"| {rows[1][0]} | k3s v1.34.1+k3s1 |  |  | {rows[1][4]} |" in blocker_page(KMSG, seen=rows_safe(rows))
+    assert "In the matrix" not in blocker_page(KMSG)
+
+
+def rows_safe(rows: list[tuple[str, ...]]) -> list[tuple[Safe, ...]]:
+    return [tuple(Safe(word) for word in row) for row in rows]

@@ -37,7 +37,7 @@ def test_seen_and_overcome_are_told_apart_with_versions_and_a_broken_baseline_hi
 def test_explain_shows_them_as_text_and_as_json(tmp_path: Path) -> None:
     words = ["explain", "dev-kmsg-missing", "--results", str(promoted(tmp_path))]
     text = CliRunner().invoke(cli, words).output
-    assert "In versions, by the baselines" in text
+    assert "In versions, by the baselines and the matrix" in text
     document = json.loads(CliRunner().invoke(cli, [*words, "--json"]).output)
     assert document["id"] == "dev-kmsg-missing"
     assert [one["outcome"] for one in document["in_versions"]] == ["seen", "overcome"]
