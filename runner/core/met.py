@@ -1,12 +1,12 @@
 """Where a blocker was met, overcome, or not there any more, out of all attempts.
 
-Not there means that nothing is known to have held it back and that start-up got beyond its place; a run that did not get so far
-says nothing.
+Not there means that an experiment that met it elsewhere got beyond its place, though nothing that is known to hold it back was
+applied. A run that did not get so far says nothing, and neither does an experiment that never met it: it may not go that way.
 
 What this module must not do: know where attempts come from.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import attrs
 
@@ -38,15 +38,23 @@ class Met:
     absent: tuple[Attempt, ...]
 
 
-def met_where(blocker: str, done: Attempts, experiments: Iterable[Experiment]) -> tuple[Met, ...]:
+def met_where(
+    blocker: str, done: Attempts, experiments: Iterable[Experiment], refused: Collection[str] = ()
+) -> tuple[Met, ...]:
     """Every version in which undisturbed attempts say something about a blocker; none if none ever met or overcame it.
 
     Args:
         blocker: A row's id.
         done: Attempts by fingerprint.
         experiments: Which steps hold what back.
+        refused: Steps that are left out only where a build refuses them: with or without, it is the same experiment.
     """
     held = holders(experiments)
+
+    def way(one: Attempt) -> tuple[str, str, frozenset[str]]:
+        return one.cell.experiment, one.cell.workload, frozenset(one.cell.without) - set(refused)
+
+    met_by = {way(one) for attempts in done.values() for one in attempts if blocker in blockers_of(one)}
     places: dict[tuple[str, str], list[Attempt]] = {}
     for attempts in done.values():
         for attempt in attempts:
@@ -62,7 +70,7 @@ def met_where(blocker: str, done: Attempts, experiments: Iterable[Experiment]) -
                 workload=workload,
                 met=tuple(one for one in attempts if blocker in blockers_of(one)),
                 overcome=tuple(one for one in attempts if blocker in one.outcome.resolved),
-                absent=tuple(one for one in attempts if _is_absent(blocker, one, held)),
+                absent=tuple(one for one in attempts if way(one) in met_by and _is_absent(blocker, one, held)),
             )
         )
     if not any(one.met or one.overcome for one in found):

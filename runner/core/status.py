@@ -9,9 +9,11 @@ from typing import Final
 import attrs
 
 from runner.core.agenda import Attempts
+from runner.core.blockers import RULES
 from runner.core.cell import Attempt, agreement, standing
-from runner.core.changes import Change, Facts, blockers_of, changes
+from runner.core.changes import Change, Facts, changes
 from runner.core.matrix import Column, Placed, Plan, column_key
+from runner.core.met import Met, met_where
 from runner.core.milestones import MILESTONES
 from runner.core.needs import Workaround, workarounds
 from runner.model.experiment import Experiment
@@ -62,7 +64,7 @@ class Status:
         smallest: Where a goal was reached at all.
         workarounds: Those that hold something back.
         changes: Between neighbours.
-        seen: Blocker -> build -> the newest run of each workload that met it.
+        met: Blocker -> what became of it, by version of gVisor and workload.
     """
 
     plan: Plan
@@ -71,7 +73,7 @@ class Status:
     smallest: tuple[Smallest, ...]
     workarounds: tuple[Workaround, ...]
     changes: tuple[Change, ...]
-    seen: dict[str, dict[str, dict[str, Attempt]]]
+    met: dict[str, tuple[Met, ...]]
 
 
 def status(plan: Plan, done: Attempts, facts: Facts) -> Status:
@@ -82,6 +84,7 @@ def status(plan: Plan, done: Attempts, facts: Facts) -> Status:
         done: Attempts by fingerprint.
         facts: Facts of the arenas.
     """
+    refused = {step for column in plan.columns for step in column.without}
     by_column = {column_key(column): _attempts_in(column, done) for column in plan.columns}
     squares = _squares(plan, done)
     rows = tuple(
@@ -96,7 +99,7 @@ def status(plan: Plan, done: Attempts, facts: Facts) -> Status:
         smallest=tuple(_smallest(plan, by_column)),
         workarounds=tuple(workarounds(plan, by_column, done)),
         changes=tuple(changes(plan, stand, facts)),
-        seen=_seen(plan, by_column),
+        met={name: found for name in RULES if (found := met_where(name, done, plan.experiments, refused))},
     )
 
 
@@ -153,15 +156,3 @@ def _smallest(plan: Plan, by_column: Mapping[tuple[str, ...], Sequence[Attempt]]
             if reached:
                 fewest = min(reached, key=lambda one: len(one.outcome.applied))
                 yield Smallest(goal=goal, column=column, attempt=fewest)
-
-
-def _seen(
-    plan: Plan, by_column: Mapping[tuple[str, ...], Sequence[Attempt]]
-) -> dict[str, dict[str, dict[str, Attempt]]]:
-    found: dict[str, dict[str, dict[str, Attempt]]] = {}
-    for column in plan.columns:
-        for attempt in sorted(by_column[column_key(column)], key=lambda one: one.id):
-            for blocker in blockers_of(attempt):
-                builds = found.setdefault(blocker, {})
-                builds.setdefault(column.build.name, {})[str(column.workload)] = attempt
-    return dict(sorted(found.items()))

@@ -11,7 +11,10 @@ GENERATED = (
 LOGS = "../../tests/logs"
 STATUS = "../status.md"
 MATRIX = ("build", "workload", "met", "overcome", "not there")
-ABSENT = "*Not there*: start-up got beyond its place, though nothing that is known to hold it back was applied."
+ABSENT = (
+    "*Not there*: an experiment that met it elsewhere got beyond its place here, though nothing that is known to hold it back"
+    " was applied."
+)
 
 
 def facts_of(rule: BlockerRule) -> tuple[tuple[str, str], ...]:

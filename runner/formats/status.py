@@ -6,6 +6,7 @@ One table a workload, so that builds of gVisor stand side by side; every cell le
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from runner.core.blockers import RULES
 from runner.core.cell import Attempt
 from runner.core.changes import Change
 from runner.core.matrix import column_key
@@ -14,12 +15,12 @@ from runner.formats.markdown import cell
 from runner.formats.sections import Entry, Section, Tone, sections_markdown
 from runner.formats.status_tables import (
     Link,
+    blockers,
     change_anchor,
     change_section,
     change_title,
     grid,
     platforms,
-    seen,
     smallest,
     tells,
     usual_places,
@@ -44,7 +45,7 @@ def sections(status: Status, link: Link, reproduce: Sequence[str] = ()) -> tuple
     """
     workloads = tuple(dict.fromkeys(str(column.workload) for column in status.plan.columns))
     changes = [change_section(change, link) for change in status.changes]
-    found = [_in_short(status, workloads, link), _needed_today(status, workloads)]
+    found = [_in_short(status, workloads, link), _needed_today(status, workloads), blockers(status, link, fatal=True)]
     if status.changes:
         found.append(_what_changed(status.changes))
     found += [grid(status, workload, link) for workload in workloads]
@@ -52,7 +53,7 @@ def sections(status: Status, link: Link, reproduce: Sequence[str] = ()) -> tuple
     found.append(smallest(status, link))
     found += changes
     found += [section for workload in workloads if (section := platforms(status, workload, link)) is not None]
-    found += [seen(status, link), _reproduce(status, reproduce)]
+    found += [blockers(status, link, fatal=False), _reproduce(status, reproduce)]
     return tuple(found)
 
 
@@ -94,10 +95,8 @@ def _best(best: Attempt | None, link: Link) -> Entry:
     if best is None:
         return Entry(text="not run", tone="soft")
     outcome = best.outcome
-    said = f"{outcome.furthest}, with {len(outcome.applied)} ({best.cell.experiment})"
-    if outcome.fatal:
-        said += f"; then {outcome.fatal[0]}"
-    tone: Tone = "good" if outcome.furthest in GOALS[-2:] and not outcome.fatal else "bad"
+    said = f"{outcome.in_short}; {len(outcome.applied)} workarounds ({best.cell.experiment})"
+    tone: Tone = "good" if outcome.furthest in GOALS[-2:] and outcome.verdict == "pass" else "bad"
     return Entry(text=said, href=link(best), tone=tone)
 
 
@@ -138,8 +137,8 @@ def _what_changed(changes: Sequence[Change]) -> Section:
         (
             Entry(text=change_title(change), href=f"#{change_anchor(change)}"),
             Entry(text=f"{len(change.outcomes)} of {change.compared}"),
-            Entry(text=", ".join(change.gone) or "none"),
-            Entry(text=", ".join(change.new) or "none"),
+            Entry(text=", ".join(one for one in change.gone if _is_fatal(one)) or "none"),
+            Entry(text=", ".join(one for one in change.new if _is_fatal(one)) or "none"),
             Entry(text=str(len(change.facts))),
         )
         for change in changes
@@ -156,12 +155,16 @@ def _what_changed(changes: Sequence[Change]) -> Section:
         headings=(
             "",
             "experiments with another outcome",
-            "blockers gone",
-            "blockers new",
+            "fatal blockers gone",
+            "fatal blockers new",
             "facts of the sandbox that differ",
         ),
         rows=tuple(rows),
     )
+
+
+def _is_fatal(blocker: str) -> bool:
+    return blocker in RULES and RULES[blocker].fatal
 
 
 def _reproduce(status: Status, text: Sequence[str]) -> Section:

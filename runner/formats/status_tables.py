@@ -4,7 +4,7 @@ What this module must not do: choose which of them the page has.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import attrs
@@ -13,6 +13,7 @@ from runner.core.blockers import RULES
 from runner.core.cell import Attempt
 from runner.core.changes import Change
 from runner.core.matrix import Column
+from runner.core.met import Met
 from runner.core.needs import Workaround, until
 from runner.core.status import GOALS, Square, Status
 from runner.formats.sections import Entry, Section, Tone
@@ -22,6 +23,16 @@ Link = Callable[[Attempt], str]
 
 BLOCKERS: Final = "blockers"
 """Where the pages of blockers are, from the page."""
+FATAL_WORDS: Final = (
+    "Everything that ended a start-up, or kept it from going on. Met: with the workloads that met it, and the newest such run."
+    " Held back: a run shows that a workaround did it. Not there: an experiment that met it elsewhere got beyond its place here,"
+    " though nothing that is known to hold it back was applied. ?: no run tells."
+)
+DEGRADING_WORDS: Final = (
+    "What start-up survives: a feature less, or a line that looks worse than it is. Words as for blockers."
+)
+# Letters of step names that fit into a table's place.
+MANY: Final = 40
 
 
 def anchor(*words: str) -> str:
@@ -48,14 +59,17 @@ def grid(status: Status, workload: str, link: Link) -> Section:
     columns = [status.plan.columns[place] for place in places]
     rows = []
     reasons: dict[str, list[str]] = {}
+    not_run = []
     for experiment, squares in status.rows:
         here = [squares[place] for place in places]
         for square in here:
             if square.placed is None:
                 reasons.setdefault(square.reason, []).append(experiment.name)
-        if any(square.placed for square in here):
+        if any(square.attempts for square in here):
             name = Entry(text=f"{experiment.name} {experiment.slug}")
             rows.append((name, *(_square(square, link) for square in here)))
+        elif any(square.placed for square in here):
+            not_run.append(experiment.name)
     notes = [
         (
             "Furthest milestone and first fatal blocker, or the first claim that did not hold; the mark says whether the"
@@ -65,6 +79,8 @@ def grid(status: Status, workload: str, link: Link) -> Section:
         " ".join(_note(column, columns) for column in columns),
     ]
     notes += [f"No cell for {', '.join(dict.fromkeys(names))}: {reason}." for reason, names in sorted(reasons.items())]
+    if not_run:
+        notes.append(f"Not run yet in any build: {', '.join(not_run)}.")
     return Section(
         title=f"Experiment by build: {workload}",
         anchor=anchor("grid", workload),
@@ -262,35 +278,69 @@ def change_section(change: Change, link: Link) -> Section:
     )
 
 
-def seen(status: Status, link: Link) -> Section:
-    """Blocker by build."""
-    builds = list(dict.fromkeys(column.build.name for column in status.plan.columns))
+def blockers(status: Status, link: Link, *, fatal: bool) -> Section:
+    """Blocker by build: met, held back, or not there any more."""
+    builds = {column.build.name: column.build.version for column in status.plan.columns}
     rows = []
-    for blocker, where in sorted(status.seen.items(), key=lambda one: (not _is_fatal(one[0]), one[0])):
-        tone: Tone = "bad" if _is_fatal(blocker) else "warn"
-        entries = []
-        for build in builds:
-            met = where.get(build, {})
-            newest = max(met.values(), key=lambda one: one.id, default=None)
-            said = ", ".join(met)
-            entries.append(Entry(text=said, href=link(newest), tone=tone) if newest else Entry(text="", tone="soft"))
-        rows.append((Entry(text=blocker, href=f"{BLOCKERS}/{blocker}.md" if blocker in RULES else ""), *entries))
+    for blocker, found in status.met.items():
+        if RULES[blocker].fatal != fatal:
+            continue
+        here = {name: [one for one in found if one.runsc == version] for name, version in builds.items()}
+        entries = [_met(places, link, fatal=fatal) for places in here.values()]
+        name = Entry(text=blocker, href=f"{BLOCKERS}/{blocker}.md")
+        rows.append((name, Entry(text=_gone(here)), *entries))
     return Section(
-        title="Blockers by build",
-        anchor="seen",
-        text=(
-            (
-                "Every blocker that any run met: fatal ones first, then those that only cost something; with the workloads that met"
-                " it, and the newest such run. An empty place is no proof of absence: start-up may not have got that far."
-            ),
-        ),
-        headings=("blocker", *builds),
+        title="Blockers by build" if fatal else "What is lost or only noisy, by build",
+        anchor="blockers" if fatal else "degrading",
+        text=(FATAL_WORDS if fatal else DEGRADING_WORDS,),
+        headings=("blocker", "in short", *builds),
         rows=tuple(rows),
     )
 
 
-def _is_fatal(blocker: str) -> bool:
-    return blocker in RULES and RULES[blocker].fatal
+def _met(places: Sequence[Met], link: Link, *, fatal: bool) -> Entry:
+    met, overcome, absent = (
+        sorted((one for place in places for one in kind(place)), key=lambda one: one.id)
+        for kind in (_met_in, _overcome_in, _absent_in)
+    )
+    if met:
+        workloads = dict.fromkeys(f"{one.cell.workload} {one.cell.version.partition('+')[0]}" for one in met)
+        return Entry(text=f"met: {', '.join(workloads)}", href=link(met[-1]), tone="bad" if fatal else "warn")
+    if overcome:
+        by = ", ".join(sorted({step for one in overcome for step in one.outcome.resolved.values()}))
+        return Entry(text="held back" if len(by) > MANY else f"held back by {by}", href=link(overcome[-1]), tone="warn")
+    if absent:
+        return Entry(text="not there", href=link(absent[-1]), tone="good")
+    return Entry(text="?", tone="soft")
+
+
+def _met_in(place: Met) -> Sequence[Attempt]:
+    return place.met
+
+
+def _overcome_in(place: Met) -> Sequence[Attempt]:
+    return place.overcome
+
+
+def _absent_in(place: Met) -> Sequence[Attempt]:
+    return place.absent
+
+
+def _gone(here: Mapping[str, Sequence[Met]]) -> str:
+    """``gone since 2025-10``, as far as runs tell; that it is held back does not show that it would come without."""
+    builds = list(here)
+    met = [name for name in builds if any(one.met for one in here[name])]
+    held = [name for name in builds if any(one.overcome for one in here[name])]
+    if not met:
+        return f"held back in {held[-1]}"
+    last = met[-1]
+    if last == builds[-1]:
+        return f"still in {last}"
+    free = [name for name in builds[builds.index(last) + 1 :] if any(one.absent for one in here[name])]
+    if free:
+        return f"gone since {free[0]}, met until {last}"
+    later = f", held back in {held[-1]}" if held and builds.index(held[-1]) > builds.index(last) else ""
+    return f"last met in {last}{later}"
 
 
 def tells(status: Status, workload: str) -> bool:

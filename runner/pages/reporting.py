@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from runner import atomic
+from runner.campaign.declaration import FILE, read_matrix
 from runner.campaign.journal import Journal
 from runner.core.blockers import RULES
 from runner.core.cell import Attempt
@@ -127,12 +128,13 @@ def write_report(path: Path, text: str) -> Path:
 def met_in_the_matrix(kept: Path = KEPT_MATRIX) -> dict[str, tuple[Met, ...]]:
     """Blocker -> what the committed matrix says of it, builds of gVisor oldest first."""
     done, experiments = Journal(kept, adopt=False).attempts, tuple(all_experiments().values())
+    refused = {step for axis in read_matrix(FILE).runsc for step in axis.without} if FILE.is_file() else set()
     order = [build.version for build in GVISORS]
 
     def age(one: Met) -> tuple[int, str]:
         return order.index(one.runsc) if one.runsc in order else len(order), one.workload
 
-    return {name: tuple(sorted(met_where(name, done, experiments), key=age)) for name in RULES}
+    return {name: tuple(sorted(met_where(name, done, experiments, refused), key=age)) for name in RULES}
 
 
 def met_words(found: Sequence[Met], root: str = "../../") -> list[tuple[Safe, ...]]:

@@ -177,4 +177,12 @@ def test_a_place_without_a_run_is_no_hole() -> None:
 
 def test_blockers_say_in_which_builds_they_were_seen() -> None:
     found = status(plan(), done(without_2025=FAILED, without_2026=GOOD), {})
-    assert {blocker: list(where) for blocker, where in found.seen.items()} == {"dev-kmsg-missing": ["2025"]}
+    first, second = found.met["dev-kmsg-missing"]
+    assert (first.runsc, len(first.met), len(first.absent)) == ("v2025", 1, 0)
+    assert (second.runsc, len(second.met), len(second.absent)) == ("v2026", 0, 1)
+
+
+def test_an_experiment_that_never_met_a_blocker_does_not_show_that_it_is_gone() -> None:
+    passing = done(without_2025=FAILED, with_2026=GOOD)
+    (only,) = status(plan(), passing, {}).met["dev-kmsg-missing"]
+    assert (only.runsc, len(only.met)) == ("v2025", 1)
