@@ -64,6 +64,13 @@ PROBES: Final = (
         name="cpuacct.usage_percpu",
         script="mount -t tmpfs t /mnt; mkdir /mnt/c; mount -t cgroup -o cpuacct c /mnt/c; cat /mnt/c/cpuacct.usage_percpu",
     ),
+    # runc's library opens cgroup files with it, and without it looks whether a file is really a cgroup's.
+    Probe(
+        name="openat2",
+        script='python3 -c "import ctypes, os; libc = ctypes.CDLL(None, use_errno=True); how = (ctypes.c_uint64 * 3)();'
+        " fd = libc.syscall(437, -100, os.fsencode(os.sep), how, 24);"
+        ' print(os.strerror(ctypes.get_errno())); raise SystemExit(fd < 0)"',
+    ),
     Probe(name="pidfd_open", script='python3 -c "import os; os.pidfd_open(1)"'),
     Probe(name="mount --make-rshared /", script="mount --make-rshared /"),
     Probe(name="tmpfs over /proc/sys", script="mount -t tmpfs t /proc/sys"),
