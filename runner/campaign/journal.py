@@ -80,10 +80,14 @@ class Journal:
             ) from error
 
     @contextmanager
-    def claim(self, fingerprint: str) -> Iterator[bool]:
+    def claim(self, fingerprint: str, *, wait: bool = False) -> Iterator[bool]:
         """Hold a cell while it is run; False when another campaign holds it.
 
         The kernel lets go of it when the holder ends, however it ends.
+
+        Args:
+            fingerprint: Of the cell.
+            wait: Until nobody else holds it.
         """
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
@@ -92,7 +96,7 @@ class Journal:
             raise StoreError(f"cannot write to {self.directory}: {error.strerror}; choose --results DIR") from error
         try:
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
             except BlockingIOError:
                 yield False
             else:

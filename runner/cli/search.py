@@ -3,17 +3,23 @@
 What this module must not do: decide. It turns words into calls and prints what they return.
 """
 
+import signal
 import sys
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import click
 
+from runner.cli.campaigns import STANDIN_JOBS
 from runner.cli.exit_codes import ExitCode
 from runner.cli.results import print_json, stdout
 from runner.model.kinds import Milestone
+
+if TYPE_CHECKING:
+    from runner.model.experiment import Experiment
+    from runner.search.running import Runner
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -40,8 +46,19 @@ _RUNNING = (
     click.option(
         "--results", type=click.Path(file_okay=False, path_type=Path), default=Path("results"), show_default=True
     ),
+    click.option(
+        "--without",
+        "left_out",
+        multiple=True,
+        metavar="STEP",
+        help="Leave this out from the beginning; may be repeated.",
+    ),
     click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout."),
     click.option("--markdown", "as_markdown", is_flag=True, help="Markdown on stdout."),
+)
+_SHARED = (
+    click.option("--jobs", type=click.IntRange(min=1), help="Arenas at once; on the stand-in 2, else 1."),
+    click.option("--helping", is_flag=True, hidden=True, help="One of the arenas of another process's search."),
 )
 _GOAL = click.option("--goal", type=click.Choice(get_args(Milestone)), help="Milestone; else the experiment's target.")
 _FAULT = "Disturb the runs, e.g. slow-disk=120ms; instead of the experiment's own faults. 'none' drops those."
@@ -54,12 +71,20 @@ def running(command: Command) -> Command:
     return command
 
 
+def shared(command: Command) -> Command:
+    """The options of a search that several arenas can be at."""
+    for option in reversed(_SHARED):
+        command = option(command)
+    return command
+
+
 @click.command()
 @click.argument("exp")
 @click.option("--pairs", is_flag=True, help="Then also pairs of those that can each be spared.")
 @click.option("--fine", is_flag=True, help="Single flags and entries of the view, instead of steps and parts.")
 @click.option("--only", multiple=True, metavar="UNIT", help="Only this one; may be repeated.")
 @click.option("--fault", "faults", multiple=True, metavar="NAME[=AMOUNT]", help=_FAULT)
+@shared
 @running
 def ablate(exp: str, *, pairs: bool, fine: bool, only: tuple[str, ...], faults: tuple[str, ...], **words: Any) -> None:  # noqa: ANN401
     """Take each step, flag and view entry of EXP away in turn, and say what it is for."""
@@ -76,6 +101,7 @@ def ablate(exp: str, *, pairs: bool, fine: bool, only: tuple[str, ...], faults: 
             offer = ", ".join(unit.id for unit in offered)
             raise PlanError(f"--only {', '.join(sorted(unknown))}: {experiment.name} has no such unit; it has: {offer}")
         chosen = tuple(unit for unit in offered if not only or unit.id in only)
+        stack.enter_context(_others(runner, words))
         found = search(experiment, chosen, runner.cell_of, trials, pairs=pairs)
     _print(of_ablation(experiment.name, where, found), found, words)
     sys.exit(_code(found.stopped.stop, nothing=not found.runs, answered=True))
@@ -87,6 +113,7 @@ def ablate(exp: str, *, pairs: bool, fine: bool, only: tuple[str, ...], faults: 
 @click.option("--fine", is_flag=True, help="Then also single flags and entries of the view.")
 @click.option("--fault", "faults", multiple=True, metavar="NAME[=AMOUNT]", help=_FAULT)
 @click.option("--number", type=click.IntRange(min=1), help="Write the answer as the experiment of this number.")
+@shared
 @running
 def minimize(
     exp: str,
@@ -102,7 +129,7 @@ def minimize(
     from runner import atomic  # noqa: PLC0415
     from runner.core.prepare import PlanError  # noqa: PLC0415
     from runner.formats.searched import of_minimum  # noqa: PLC0415
-    from runner.registry import all_experiments  # noqa: PLC0415
+    from runner.registry import all_experiments, find  # noqa: PLC0415
     from runner.search.searches import find_minimum  # noqa: PLC0415
     from runner.search.written import experiment_file  # noqa: PLC0415
 
@@ -111,10 +138,13 @@ def minimize(
     with ExitStack() as stack:
         experiment, trials, runner, where = _begin(stack, exp, faults, words)
         wanted = goal or experiment.goal_for(runner.ground.workload.kind).target
+        stack.enter_context(_others(runner, words))
         found = find_minimum(experiment, wanted, runner.cell_of, trials, fine=fine)
     _print(of_minimum(experiment.name, where, found), found, words)
-    if number is not None and found.kept is not None:
-        name, text = experiment_file(experiment, found, number=number, where=where)
+    if number is not None and found.kept is not None and not words["helping"]:
+        name, text = experiment_file(
+            find(exp), found, number=number, where=where, left_out=words["left_out"], build=words["runsc"]
+        )
         path = Path(experiments.__path__[0]) / name
         atomic.write_text(path, text)
         click.echo(f"written: experiments/{name}", err=True)
@@ -162,7 +192,7 @@ def threshold(
     except ValueError as error:
         raise PlanError(f"--from, --to: {error}") from error
     with ExitStack() as stack:
-        experiment, trials, runner, where = _begin(stack, exp, (), words)
+        experiment, trials, runner, where = _begin(stack, exp, ("none",), words)
         wanted = goal or experiment.goal_for(runner.ground.workload.kind).target
         try:
             found = find_threshold(experiment, wanted, varied, amounts, runner.cell_of, trials)
@@ -186,7 +216,7 @@ def _begin(stack: ExitStack, exp: str, faults: tuple[str, ...], words: dict[str,
 
     if words["as_json"] and words["as_markdown"]:
         raise click.UsageError("--json and --markdown are two forms of the same; choose one")
-    experiment = find(exp)
+    experiment = _without(find(exp), words["left_out"])
     chosen = faults_named(faults)
     if chosen is not None:
         experiment = attrs.evolve(experiment, faults=chosen)
@@ -198,6 +228,9 @@ def _begin(stack: ExitStack, exp: str, faults: tuple[str, ...], words: dict[str,
         deadline_s=words["deadline_s"],
         results=words["results"],
     )
+    if words.get("helping"):
+        # The search is over, and this process was not at a run: nothing that anybody should be told.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(ExitCode.INTERRUPTED))
     view = stack.enter_context(ProgressView(Console(stderr=True, highlight=False)))
     # Each run's own events would drown the search's; they stand in the run's directory.
     runner = runner_for(options, view.preparing, lambda _event, _judge: None)
@@ -211,7 +244,33 @@ def _begin(stack: ExitStack, exp: str, faults: tuple[str, ...], words: dict[str,
     cell = runner.cell_of(experiment)
     parts = (cell.workload, cell.version, "in", cell.arena, cell.runsc, cell.platform, "mechanism", cell.mechanism)
     where = " ".join(part for part in parts if part) + (f", fault {cell.fault}" if cell.fault else "")
-    return experiment, trials, runner, where
+    return (
+        experiment,
+        trials,
+        runner,
+        where + (f", without {', '.join(left_out)}" if (left_out := words["left_out"]) else ""),
+    )
+
+
+def _without(experiment: "Experiment", names: tuple[str, ...]) -> "Experiment":
+    from runner.core.prepare import PlanError  # noqa: PLC0415
+    from runner.model.units import without  # noqa: PLC0415
+
+    offered = (*(step.id for step in experiment.steps), *experiment.view.parts)
+    unknown = set(names) - set(offered)
+    if unknown:
+        raise PlanError(
+            f"--without {', '.join(sorted(unknown))}: {experiment.name} has no such step or part; it has: {', '.join(offered)}"
+        )
+    return without(experiment, frozenset(names))
+
+
+def _others(runner: "Runner", words: dict[str, Any]) -> AbstractContextManager[Any]:
+    """The other processes that are at the same search: each runs what nobody else is at."""
+    from runner.campaign.helpers import helpers  # noqa: PLC0415
+
+    jobs = words["jobs"] or (STANDIN_JOBS if runner.ground.workload.kind == "standin" else 1)
+    return helpers([*sys.argv[1:], "--helping"], 0 if words["helping"] else jobs - 1)
 
 
 def _print(found: Any, record: object, words: dict[str, Any]) -> None:  # noqa: ANN401

@@ -91,8 +91,11 @@ def of_limit(name: str, where: str, found: Limit) -> Found:
     return Found(
         title=f"How much {name} bears of {found.fault}: {where}",
         answer=_with_end(f"{answer} {counted(found.made, 'run')} made now.", found.stopped),
-        headings=("amount", f"{found.goal} reached"),
-        rows=tuple((_amount(tried.amount, found.unit), _n_of_m(tried.survived)) for tried in found.tried),
+        headings=("amount", f"{found.goal} reached", "lost to"),
+        rows=tuple(
+            (_amount(tried.amount, found.unit), _n_of_m(tried.survived), ", ".join(tried.lost_to))
+            for tried in found.tried
+        ),
     )
 
 

@@ -4,11 +4,12 @@ What this module must not do: know how a run is made, or how a table looks.
 """
 
 from collections.abc import Callable, Iterable
+from functools import cache
 
 import attrs
 
 from runner.core.ablation import Baseline, Row, baseline_of, effect, pairs_worth_trying, row
-from runner.core.cell import Cell, CellOutcome
+from runner.core.cell import Attempt, Cell, CellOutcome
 from runner.core.milestones import MILESTONES
 from runner.core.minimize import Ask, Hopeless, Minimal, minimize
 from runner.core.tally import Tally
@@ -17,7 +18,7 @@ from runner.model.experiment import Expected, Experiment
 from runner.model.fault import AnyFault, amount_of, describe, show_amount, with_amount
 from runner.model.kinds import Milestone
 from runner.model.units import Unit, units, without
-from runner.search.trials import SearchStoppedError, Trials
+from runner.search.trials import SearchStoppedError, Trials, Wanted
 
 CellOf = Callable[[Experiment], Cell]
 """The cell of a derived experiment, under the circumstances that the user chose."""
@@ -79,10 +80,17 @@ class Minimum:
 
 @attrs.frozen(kw_only=True)
 class Tried:
-    """One amount of a fault, and what its runs say."""
+    """One amount of a fault, and what its runs say.
+
+    Attributes:
+        amount: Of the fault.
+        survived: Runs that reached the goal, and those that did not.
+        lost_to: What ended the latter: fatal blockers, or the reason for the end where there was none; each once.
+    """
 
     amount: float
     survived: Tally
+    lost_to: tuple[str, ...] = ()
 
 
 @attrs.frozen(kw_only=True)
@@ -133,34 +141,53 @@ def ablate(
         pairs: Also pairs of units that can each be spared.
     """
     whole = cell_of(experiment)
-    rows: list[Row] = []
+    singles: list[tuple[str, ...]] = [(unit.id,) for unit in taken_away]
+    cells = {names: cell_of(without(experiment, frozenset(names))) for names in singles}
+
+    def baseline() -> Baseline | None:
+        attempts = trials.attempts(whole)
+        return baseline_of(attempts) if len(attempts) >= 2 * trials.lead - 1 else None
+
+    def rows() -> tuple[Row, ...]:
+        known = baseline()
+        tried = {names: trials.attempts(cell) for names, cell in cells.items()}
+        return tuple(row(names, runs, known, trials.lead) for names, runs in tried.items() if runs) if known else ()
+
+    def wanted() -> tuple[Wanted, ...]:
+        known, runs = baseline(), Tally(yes=len(trials.attempts(whole)))
+        first = () if known else (Wanted(cell=whole, question=f"{experiment.name} as it is", tally=runs),)
+        return first + tuple(
+            Wanted(cell=cell, question=f"{experiment.name} without {' and '.join(names)}", tally=tally)
+            for names, cell in cells.items()
+            if (tally := _shows_effect(cell, known, trials)).answer(trials.lead) is None
+        )
+
     stopped = Stopped()
     try:
-        trials.gather(whole, 2 * trials.lead - 1, f"{experiment.name} as it is")
-        baseline = baseline_of(trials.attempts(whole))
-        assert baseline is not None  # noqa: S101  gathered, so something was measured
-        for unit in taken_away:
-            rows.append(_taken(experiment, (unit.id,), cell_of, trials, baseline))  # noqa: PERF401  kept one by one: the next may stop the search
-        for pair in pairs_worth_trying(tuple(rows)) if pairs else ():
-            rows.append(_taken(experiment, pair, cell_of, trials, baseline))  # noqa: PERF401
+        trials.pursue(wanted)
+        if pairs:
+            for pair in pairs_worth_trying(rows()):
+                cells[pair] = cell_of(without(experiment, frozenset(pair)))
+            trials.pursue(wanted)
     except SearchStoppedError as error:
         stopped = Stopped(stop=error.stop, detail=str(error))
-    known = baseline_of(trials.attempts(whole))
+    whole_now = baseline_of(trials.attempts(whole))
     return Ablation(
-        rows=tuple(rows),
-        reached=tuple(name for name in MILESTONES if name in known.reached) if known else (),
-        fatal=tuple(sorted(known.fatal)) if known else (),
-        runs=known.runs if known else 0,
+        rows=rows(),
+        reached=tuple(name for name in MILESTONES if name in whole_now.reached) if whole_now else (),
+        fatal=tuple(sorted(whole_now.fatal)) if whole_now else (),
+        runs=whole_now.runs if whole_now else 0,
         made=trials.made,
         stopped=stopped,
     )
 
 
-def _taken(experiment: Experiment, names: tuple[str, ...], cell_of: CellOf, trials: Trials, baseline: Baseline) -> Row:
-    cell = cell_of(without(experiment, frozenset(names)))
-    question = f"{experiment.name} without {' and '.join(names)}"
-    trials.settle(cell, lambda outcome: bool(effect(outcome, baseline)), question)
-    return row(names, trials.attempts(cell), baseline, trials.lead)
+def _shows_effect(cell: Cell, baseline: Baseline | None, trials: Trials) -> Tally:
+    """How many runs show an effect; before that can be said, as many as there are, which are too few at first anyway."""
+    if baseline is None:
+        runs = len(trials.attempts(cell))
+        return Tally(yes=runs) if runs < trials.lead else Tally(yes=trials.lead)
+    return trials.tally(cell, lambda outcome: bool(effect(outcome, baseline)))
 
 
 def find_minimum(
@@ -177,14 +204,15 @@ def find_minimum(
     """
     aimed = towards(experiment, goal)
     workload = cell_of(aimed).workload
-    asked: set[frozenset[str]] = set()
+    sets = 0
     gone: frozenset[str] = frozenset()
     kept: tuple[Unit, ...] | None = None
     hopeless, stopped = False, Stopped()
     try:
         for level in (False, True) if fine else (False,):
             left = units(without(aimed, gone), workload, fine=level)
-            found = _least(aimed, gone, left, goal, cell_of, trials, asked)
+            found, asked = _least(without(aimed, gone), left, goal, cell_of, trials)
+            sets += asked
             if isinstance(found, Hopeless):
                 hopeless, kept = True, None
                 break
@@ -200,33 +228,52 @@ def find_minimum(
         spared=tuple(unit for unit in everything if kept is not None and unit.id not in kept_ids),
         hopeless=hopeless,
         confirmed=trials.tally(cell_of(without(aimed, gone)), _reaches(goal)) if kept is not None else Tally(),
-        sets=len(asked),
+        sets=sets,
         made=trials.made,
         stopped=stopped,
     )
 
 
 def _least(
-    aimed: Experiment,
-    gone: frozenset[str],
-    left: tuple[Unit, ...],
-    goal: Milestone,
-    cell_of: CellOf,
-    trials: Trials,
-    asked: set[frozenset[str]],
-) -> Minimal | Hopeless:
+    aimed: Experiment, left: tuple[Unit, ...], goal: Milestone, cell_of: CellOf, trials: Trials
+) -> tuple[Minimal | Hopeless, int]:
+    """What is left, and how many sets it took to know."""
     names = [unit.id for unit in left]
     answers: dict[frozenset[str], bool] = {}
-    while isinstance(state := minimize(names, answers), Ask):
-        kept = state.sets[0]
-        asked.add(kept)
-        cell = cell_of(without(aimed, gone | (frozenset(names) - kept)))
-        missing = [name for name in names if name not in kept]
-        question = f"{goal} with {len(kept)} of {len(names)} units" + (
-            f", without {', '.join(missing)}" if missing else ""
+
+    @cache
+    def cell_with(kept: frozenset[str]) -> Cell:
+        return cell_of(without(aimed, frozenset(names) - kept))
+
+    def state() -> Ask | Minimal | Hopeless:
+        """Where the search is: only the most wanted answer leads it on, so its way is the same in however many arenas."""
+        now = minimize(names, answers)
+        while isinstance(now, Ask):
+            answer = trials.answer(cell_with(now.sets[0]), _reaches(goal))
+            if answer is None:
+                return now
+            answers[now.sets[0]] = answer
+            now = minimize(names, answers)
+        return now
+
+    def wanted() -> tuple[Wanted, ...]:
+        now = state()
+        asked = [(kept, cell_with(kept)) for kept in now.sets] if isinstance(now, Ask) else []
+        return tuple(
+            Wanted(cell=cell, question=_question(goal, names, kept), tally=trials.tally(cell, _reaches(goal)))
+            for kept, cell in asked
+            if trials.answer(cell, _reaches(goal)) is None
         )
-        answers[kept] = trials.settle(cell, _reaches(goal), question)
-    return state
+
+    trials.pursue(wanted)
+    end = state()
+    assert not isinstance(end, Ask)  # noqa: S101  nothing is wanted any more
+    return end, len(answers)
+
+
+def _question(goal: Milestone, names: list[str], kept: frozenset[str]) -> str:
+    missing = [name for name in names if name not in kept]
+    return f"{goal} with {len(kept)} of {len(names)} units" + (f", without {', '.join(missing)}" if missing else "")
 
 
 def find_threshold(
@@ -257,25 +304,45 @@ def find_threshold(
     points = grid(*amounts)
     aimed = towards(experiment, goal)
     cells = {amount: cell_of(attrs.evolve(aimed, faults=(with_amount(fault, amount),))) for amount in points}
-    answers: dict[float, bool] = {}
+
+    def state() -> AskAmount | Threshold:
+        known = {amount: trials.answer(cell, _reaches(goal)) for amount, cell in cells.items()}
+        return threshold(points, {amount: answer for amount, answer in known.items() if answer is not None})
+
+    def wanted() -> tuple[Wanted, ...]:
+        now = state()
+        if isinstance(now, Threshold):
+            return ()
+        cell = cells[now.amount]
+        question = f"{goal} under {fault.id} {show_amount(now.amount, unit)}"
+        return (Wanted(cell=cell, question=question, tally=trials.tally(cell, _reaches(goal))),)
+
     found, stopped = None, Stopped()
     try:
-        while isinstance(state := threshold(points, answers), AskAmount):
-            question = f"{goal} under {fault.id} {show_amount(state.amount, unit)}"
-            answers[state.amount] = trials.settle(cells[state.amount], _reaches(goal), question)
-        found = state
+        trials.pursue(wanted)
+        end = state()
+        found = end if isinstance(end, Threshold) else None
     except SearchStoppedError as error:
         stopped = Stopped(stop=error.stop, detail=str(error))
-    tallies = [(amount, trials.tally(cells[amount], _reaches(goal))) for amount in points]
+    tallies = [(amount, cell, trials.tally(cell, _reaches(goal))) for amount, cell in cells.items()]
     return Limit(
         fault=describe(fault).replace(show_amount(*known), "N"),
         unit=unit,
         goal=goal,
         found=found,
-        tried=tuple(Tried(amount=amount, survived=tally) for amount, tally in tallies if tally.runs),
+        tried=tuple(
+            Tried(amount=amount, survived=tally, lost_to=_lost_to(trials.attempts(cell), goal))
+            for amount, cell, tally in tallies
+            if tally.runs
+        ),
         made=trials.made,
         stopped=stopped,
     )
+
+
+def _lost_to(attempts: Iterable[Attempt], goal: Milestone) -> tuple[str, ...]:
+    lost = [attempt.outcome for attempt in attempts if not _reaches(goal)(attempt.outcome)]
+    return tuple(dict.fromkeys(end for outcome in lost for end in outcome.fatal or (outcome.ended_by,)))
 
 
 def _reaches(goal: Milestone) -> Callable[[CellOutcome], bool]:

@@ -1,13 +1,15 @@
 """Answers questions by running: repeats until a question is answered, keeps every run, stops when the time is up.
 
 Every run is an attempt in the same journal as a campaign's, under ``results/searches``: what was run before, by whatever
-search, is not run again, and a search that was killed goes on where it was.
+search, is not run again, and a search that was killed goes on where it was. Several processes at one search share its runs:
+what one is at is held, the next takes what is wanted next.
 
 What this module must not do: decide which question comes next.
 """
 
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -25,7 +27,10 @@ DIRECTORY = "searches"
 # A run that measured nothing is tried again; so many in a row say that something is wrong with the ground, not with a set.
 BROKEN_IN_A_ROW = 3
 
-Stop = Literal["budget", "interrupted", "broken", "elsewhere"]
+Stop = Literal["budget", "interrupted", "broken"]
+
+Yes = Callable[[CellOutcome], bool]
+"""What counts as yes."""
 
 
 class SearchStoppedError(Exception):
@@ -59,6 +64,21 @@ class Progress:
     left_s: float | None
 
 
+@attrs.frozen(kw_only=True)
+class Wanted:
+    """A cell of which a search wants one more run at least.
+
+    Attributes:
+        cell: What to run.
+        question: In words, for people.
+        tally: What the runs so far say.
+    """
+
+    cell: Cell
+    question: str
+    tally: Tally
+
+
 @attrs.define(kw_only=True)
 class Trials:
     """Runs cells until they have answers.
@@ -78,81 +98,86 @@ class Trials:
     budget_s: float | None = None
     tell: Callable[[Progress], None] = lambda _: None
     clock: Callable[[], float] = time.monotonic
-    made: int = 0
     _journal: Journal = attrs.field(init=False)
     _began: float = attrs.field(init=False)
+    _known: frozenset[str] = attrs.field(init=False)
+    _asked: set[str] = attrs.field(factory=set)
     _took_s: list[float] = attrs.field(factory=list)
+    _broken: Counter[str] = attrs.field(factory=Counter)
 
     def __attrs_post_init__(self) -> None:
         """Read what is known."""
         self._journal = Journal(self.results / DIRECTORY)
+        self._known = frozenset(one.id for attempts in self._journal.attempts.values() for one in attempts)
         self._began = self.clock()
+
+    @property
+    def made(self) -> int:
+        """Runs that were made for this search since it began, by whichever of its processes."""
+        return sum(one.id not in self._known for name in self._asked for one in self._journal.attempts.get(name, ()))
 
     def attempts(self, cell: Cell) -> tuple[Attempt, ...]:
         """All attempts at a cell that measured something, oldest first."""
         return tuple(one for one in self._journal.attempts.get(cell.fingerprint, ()) if measured(one))
 
-    def tally(self, cell: Cell, yes: Callable[[CellOutcome], bool]) -> Tally:
+    def tally(self, cell: Cell, yes: Yes) -> Tally:
         """What the runs so far say."""
         tally = Tally()
         for attempt in self.attempts(cell):
             tally = tally.plus(yes=yes(attempt.outcome))
         return tally
 
-    def settle(self, cell: Cell, yes: Callable[[CellOutcome], bool], question: str) -> bool:
-        """The answer, after as many runs as it takes.
+    def answer(self, cell: Cell, yes: Yes) -> bool | None:
+        """The answer; None while it takes more runs."""
+        return self.tally(cell, yes).answer(self.lead)
+
+    def pursue(self, wanted: Callable[[], Sequence[Wanted]]) -> None:
+        """Run what is wanted, one after the other, until nothing is.
 
         Args:
-            cell: What to run.
-            yes: What counts as yes.
-            question: In words, for people.
+            wanted: What it takes, from what is known by now; the most wanted first. The first that no other process is at is
+                run; while others are at all of them, the first is waited for.
 
         Raises:
             SearchStoppedError: There is no answer yet; nothing is lost.
             StoreError: The journal cannot be written.
         """
-        while (answer := self.tally(cell, yes).answer(self.lead)) is None:
-            self._measure(cell, self.tally(cell, yes), question)
-        return answer
+        while todo := wanted():
+            self._asked.update(one.cell.fingerprint for one in todo)
+            if not any(self._take(one, wanted) for one in todo):
+                with self._journal.claim(todo[0].cell.fingerprint, wait=True):
+                    self._journal.refresh()
 
-    def gather(self, cell: Cell, runs: int, question: str) -> None:
-        """Make sure that there are so many attempts that measured something, without asking them anything.
+    def _take(self, one: Wanted, wanted: Callable[[], Sequence[Wanted]]) -> bool:
+        """Run it, unless another process is at it; false then."""
+        with self._journal.claim(one.cell.fingerprint) as held:
+            if not held:
+                return False
+            # Whoever held it until a moment ago may have answered it, or made another question out of it.
+            self._journal.refresh()
+            still = next((now for now in wanted() if now.cell.fingerprint == one.cell.fingerprint), None)
+            if still is not None:
+                self._run(still)
+            return True
 
-        Raises:
-            SearchStoppedError: As :meth:`settle`.
-            StoreError: As :meth:`settle`.
-        """
-        while len(done := self.attempts(cell)) < runs:
-            self._measure(cell, Tally(yes=len(done)), question)
-
-    def _measure(self, cell: Cell, tally: Tally, question: str) -> None:
-        """Run until something was measured, but not for ever."""
-        detail = ""
-        for _ in range(BROKEN_IN_A_ROW):
-            attempt = self._run(cell, tally, question)
-            if measured(attempt):
-                return
-            detail = attempt.outcome.detail
-        raise SearchStoppedError(
-            "broken", f"{question}: {BROKEN_IN_A_ROW} runs in a row measured nothing; the last one: {detail}"
-        )
-
-    def _run(self, cell: Cell, tally: Tally, question: str) -> Attempt:
+    def _run(self, one: Wanted) -> None:
         elapsed_s = self.clock() - self._began
         left_s = None if self.budget_s is None else self.budget_s - elapsed_s
         if left_s is not None and left_s < self._estimate_s():
-            raise SearchStoppedError("budget", f"{question}: no time left; the same command goes on from here")
-        self.tell(Progress(question=question, tally=tally, made=self.made, elapsed_s=elapsed_s, left_s=left_s))
-        with self._journal.claim(cell.fingerprint) as held:
-            if not held:
-                raise SearchStoppedError("elsewhere", f"{question}: another search is at this very run; wait for it")
-            attempt = self.run_cell(cell)
-            if attempt is None:
-                raise SearchStoppedError("interrupted", f"{question}: interrupted; the same command goes on from here")
-            self._journal.add(attempt)
-        self.made += 1
+            raise SearchStoppedError("budget", f"{one.question}: no time left; the same command goes on from here")
+        self.tell(Progress(question=one.question, tally=one.tally, made=self.made, elapsed_s=elapsed_s, left_s=left_s))
+        attempt = self.run_cell(one.cell)
+        if attempt is None:
+            raise SearchStoppedError("interrupted", f"{one.question}: interrupted; the same command goes on from here")
+        self._journal.add(attempt)
         self._took_s.append(attempt.took_s)
-        return attempt
+        name = one.cell.fingerprint
+        self._broken[name] = 0 if measured(attempt) else self._broken[name] + 1
+        if self._broken[name] >= BROKEN_IN_A_ROW:
+            raise SearchStoppedError(
+                "broken",
+                f"{one.question}: {BROKEN_IN_A_ROW} runs in a row measured nothing; the last one: {attempt.outcome.detail}",
+            )
 
     def _estimate_s(self) -> float:
         return sum(self._took_s) / len(self._took_s) if self._took_s else FIRST_GUESS_S

@@ -1,5 +1,7 @@
 """A minimal set as an experiment file: text that declares its parent without what can be spared."""
 
+from collections.abc import Sequence
+
 from runner.model.experiment import Experiment
 from runner.search.searches import Minimum
 
@@ -40,7 +42,15 @@ EXPERIMENT = attrs.evolve(
 '''
 
 
-def experiment_file(parent: Experiment, found: Minimum, *, number: int, where: str) -> tuple[str, str]:
+def experiment_file(
+    parent: Experiment,
+    found: Minimum,
+    *,
+    number: int,
+    where: str,
+    left_out: Sequence[str] = (),
+    build: str = "",
+) -> tuple[str, str]:
     """File name and text.
 
     Args:
@@ -48,13 +58,15 @@ def experiment_file(parent: Experiment, found: Minimum, *, number: int, where: s
         found: With an answer.
         number: Of the new experiment.
         where: Workload and arena it was found with.
+        left_out: Of the parent, before the search began.
+        build: Of gVisor, where it is not the usual one: it becomes part of the name.
 
     Raises:
         ValueError: There is no answer to write down.
     """
     if found.kept is None:
         raise ValueError(f"no minimal set of {parent.name} for {found.goal} was found, so there is none to write down")
-    slug = f"minimal-{found.goal}"
+    slug = f"minimal-{found.goal}" + (f"-{build}" if build else "")
     module = f"{parent.name}_{parent.slug.replace('-', '_')}"
     text = _TEMPLATE.format(
         number=number,
@@ -65,7 +77,7 @@ def experiment_file(parent: Experiment, found: Minimum, *, number: int, where: s
         where=where,
         confirmed=str(found.confirmed),
         module=module,
-        spared="\n".join(f'        "{unit.id}",' for unit in found.spared),
+        spared="\n".join(f'        "{name}",' for name in (*left_out, *(unit.id for unit in found.spared))),
         slug=slug,
     )
     return f"exp{number:02d}_{slug.replace('-', '_')}.py", text

@@ -26,6 +26,7 @@ MINIMUM = Minimum(goal="node-registered", kept=UNITS[:2], spared=UNITS[2:], conf
     [
         (["ablate", "exp99"], UnknownExperimentError, "no experiment"),
         (["ablate", "exp13", "--fault", "fire"], PlanError, "no such fault"),
+        (["minimize", "exp13", "--without", "kmesg"], PlanError, "no such step or part; it has: cgroup-v1, rshared"),
         (["minimize", "exp13", "--number", "13"], PlanError, "there is an experiment 13 already"),
         (["threshold", "exp13", "--fault", "kill-containerd", "--from", "1s", "--to", "2s"], PlanError, "has a number"),
         (["threshold", "exp13", "--fault", "slow-disk", "--from", "1%", "--to", "2s"], PlanError, "is no amount"),
@@ -55,6 +56,15 @@ def test_a_minimal_set_becomes_an_experiment_that_declares_what_was_found(tmp_pa
     assert text.startswith('"""Experiment 77: ')
 
 
+def test_a_minimal_set_in_another_build_names_it_and_is_without_what_was_left_out_from_the_beginning():
+    found = attrs.evolve(MINIMUM, kept=UNITS[:1], spared=UNITS[2:])
+    name, text = experiment_file(EXP13, found, number=77, where="", left_out=(UNITS[1].id,), build="2022-12")
+    assert name == "exp77_minimal_node_registered_2022_12.py"
+    scope: dict[str, object] = {}
+    exec(compile(text, name, "exec"), scope)  # noqa: S102  the file that was just written
+    assert [unit.id for unit in units(scope["EXPERIMENT"], "k3s")] == [UNITS[0].id]
+
+
 def test_without_an_answer_there_is_nothing_to_write_down():
     with pytest.raises(ValueError, match="none to write down"):
         experiment_file(EXP13, attrs.evolve(MINIMUM, kept=None), number=77, where="")
@@ -82,10 +92,10 @@ def test_tables_say_what_was_found_and_what_was_not():
         unit="s",
         goal="node-ready",
         found=Threshold(survived=0.08, lost=0.1, contradicted=True),
-        tried=(Tried(amount=0.08, survived=Tally(2, 1)),),
+        tried=(Tried(amount=0.08, survived=Tally(2, 1), lost_to=("poststarthook-priority-classes",)),),
         made=3,
     )
     table = of_limit("exp13", "k3s", limit)
     assert "node-ready is reached under 80 ms and lost under 100 ms. The answers contradict" in table.answer
-    assert table.rows == (("80 ms", "2 of 3 runs"),)
+    assert table.rows == (("80 ms", "2 of 3 runs", "poststarthook-priority-classes"),)
     assert "No answer yet" in of_limit("exp13", "k3s", attrs.evolve(limit, found=None, stopped=stopped)).answer

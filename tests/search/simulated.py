@@ -5,6 +5,7 @@ units either of two is enough.
 """
 
 import random
+import threading
 
 import attrs
 
@@ -47,12 +48,15 @@ class SimulatedRuns:
     made: list[Cell] = attrs.field(factory=list)
     interrupt_after: int | None = None
     broken: int = 0
+    _lock: threading.Lock = attrs.field(factory=threading.Lock)
 
     def __call__(self, cell: Cell) -> Attempt | None:
-        if self.interrupt_after is not None and len(self.made) >= self.interrupt_after:
-            return None
-        self.made.append(cell)
-        dice = random.Random(f"{self.seed} {len(self.made)}")  # noqa: S311  a coin
+        with self._lock:
+            if self.interrupt_after is not None and len(self.made) >= self.interrupt_after:
+                return None
+            self.made.append(cell)
+            number = len(self.made)
+        dice = random.Random(f"{self.seed} {number}")  # noqa: S311  a coin
         lost = missing(cell.experiment)
         if dice.random() < self.flake:
             lost = [] if lost else [(NEEDS[0][0], "flake")]
@@ -62,7 +66,7 @@ class SimulatedRuns:
         return Attempt(
             fingerprint=cell.fingerprint,
             cell=cell.circumstances,
-            id=f"run-{len(self.made):06d}",
+            id=f"run-{number:06d}",
             run="",
             finished_at="2026-11-25T00:00:00Z",
             took_s=20.0,

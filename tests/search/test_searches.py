@@ -3,6 +3,9 @@
 Exactly the truth is found, also when one run in five lies, in a bounded number of runs, and none is made twice.
 """
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
 import attrs
 import pytest
 from hypothesis import given, settings
@@ -164,7 +167,7 @@ def test_a_threshold_is_the_step_between_survived_and_lost_with_n_of_m(anew):
         attempt = runs(cell)
         (fault,) = cell.experiment.faults
         survives = amount_of(fault)[0] < 0.1
-        outcome = attempt.outcome if survives else attrs.evolve(attempt.outcome, milestones={})
+        outcome = attempt.outcome if survives else attrs.evolve(attempt.outcome, milestones={}, fatal=("hook",))
         return attrs.evolve(attempt, outcome=outcome)
 
     found = find_threshold(EXP13, "node-registered", SLOW_DISK, (0.01, 1.0, 0.5), cell_of, anew(run, lead=2))
@@ -172,5 +175,60 @@ def test_a_threshold_is_the_step_between_survived_and_lost_with_n_of_m(anew):
     assert found.found.survived < 0.1 <= found.found.lost
     assert found.found.lost / found.found.survived < 1.52
     assert {tried.survived for tried in found.tried} == {Tally(2, 0), Tally(0, 2)}
+    assert {tried.lost_to for tried in found.tried if not tried.survived.yes} == {("hook",)}
     assert found.unit == "s"
     assert found.fault == "slow-disk: N per pread64 pwrite64 below /var/lib"
+
+
+def in_arenas(count, results, runs, search, **options):
+    """The same search so many times at once, as processes do it: each with its own look at one directory."""
+    with ThreadPoolExecutor(count) as pool:
+        started = [pool.submit(lambda: search(Trials(results=results, run_cell=runs, **options))) for _ in range(count)]
+        return [one.result() for one in started]
+
+
+def test_arenas_at_one_ablation_run_at_the_same_time_share_its_cells_and_agree(tmp_path):
+    runs, met, first = SimulatedRuns(), Barrier(2, timeout=60), []
+
+    def run(cell):
+        if len(first) < 2:  # neither comes through its first run before the other is in one, too
+            first.append(cell.fingerprint)
+            met.wait()
+        return runs(cell)
+
+    everything = units(EXP13, "standin")
+    one, other = in_arenas(2, tmp_path, run, lambda trials: ablate(EXP13, everything, cell_of, trials))
+    assert len(set(first)) == 2
+    assert one.rows == other.rows
+    assert {row.taken[0] for row in one.rows if row.standing == "needed"} == NEEDED
+    assert len(runs.made) == len({cell.fingerprint for cell in runs.made}) == len(everything) + 1
+    assert one.made == len(runs.made), "counted by whom the search is, not by who made them"
+
+
+@settings(max_examples=4, deadline=None)
+@given(goal=st.sampled_from(GOALS), arenas=st.integers(2, 4))
+def test_arenas_at_one_minimization_find_what_one_finds_and_run_no_set_twice(tmp_path_factory, goal, arenas):
+    runs = SimulatedRuns()
+    alone = find_minimum(
+        EXP13, goal, cell_of, Trials(results=tmp_path_factory.mktemp("alone"), run_cell=SimulatedRuns())
+    )
+    together = in_arenas(
+        arenas, tmp_path_factory.mktemp("together"), runs, lambda trials: find_minimum(EXP13, goal, cell_of, trials)
+    )
+    assert {(found.kept, found.sets) for found in together} == {(alone.kept, alone.sets)}
+    assert len(runs.made) == len({cell.fingerprint for cell in runs.made})
+    # What is tried before it is known to be needed: at most one set for each further arena at a time.
+    assert alone.sets <= len(runs.made) <= arenas * alone.sets
+
+
+@settings(max_examples=2, deadline=None)
+@given(seed=st.integers())
+def test_arenas_find_exactly_the_truth_although_one_run_in_five_lies(tmp_path_factory, seed):
+    runs = SimulatedRuns(flake=0.2, seed=seed)
+    results = tmp_path_factory.mktemp("results")
+    found = in_arenas(
+        3, results, runs, lambda trials: find_minimum(EXP13, "node-registered", cell_of, trials), lead=LEAD
+    )
+    truth = {"cni-stub"} | {min(one) for one in needed_for("node-registered") if len(one) == 1}
+    assert [{unit.id for unit in one.kept} for one in found] == [truth] * 3
+    assert len(runs.made) <= 3 * found[0].sets * 3 * LEAD / 0.6
