@@ -65,6 +65,7 @@ class Status:
         workarounds: Those that hold something back.
         changes: Between neighbours.
         met: Blocker -> what became of it, by version of gVisor and workload.
+        facts: What the probes found.
     """
 
     plan: Plan
@@ -74,6 +75,7 @@ class Status:
     workarounds: tuple[Workaround, ...]
     changes: tuple[Change, ...]
     met: dict[str, tuple[Met, ...]]
+    facts: Facts
 
 
 def status(plan: Plan, done: Attempts, facts: Facts) -> Status:
@@ -100,6 +102,7 @@ def status(plan: Plan, done: Attempts, facts: Facts) -> Status:
         workarounds=tuple(workarounds(plan, by_column, done)),
         changes=tuple(changes(plan, stand, facts)),
         met={name: found for name in RULES if (found := met_where(name, done, plan.experiments, refused))},
+        facts=facts,
     )
 
 

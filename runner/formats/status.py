@@ -21,6 +21,7 @@ from runner.formats.status_tables import (
     change_title,
     grid,
     platforms,
+    probes,
     smallest,
     tells,
     usual_places,
@@ -50,7 +51,7 @@ def sections(status: Status, link: Link, reproduce: Sequence[str] = ()) -> tuple
         found.append(_what_changed(status.changes))
     found += [grid(status, workload, link) for workload in workloads]
     found += [workarounds(status, workload, link) for workload in workloads if tells(status, workload)]
-    found.append(smallest(status, link))
+    found += [smallest(status, link), probes(status)]
     found += changes
     found += [section for workload in workloads if (section := platforms(status, workload, link)) is not None]
     found += [blockers(status, link, fatal=False), _reproduce(status, reproduce)]

@@ -31,6 +31,10 @@ FATAL_WORDS: Final = (
 DEGRADING_WORDS: Final = (
     "What start-up survives: a feature less, or a line that looks worse than it is. Words as for blockers."
 )
+PROBE_WORDS: Final = (
+    "Tried with a shell inside the sandbox, each build on its usual platform, without any workload; in the kernel's words where"
+    " it refused. What worked everywhere is left out."
+)
 # Letters of step names that fit into a table's place.
 MANY: Final = 40
 
@@ -341,6 +345,36 @@ def _gone(here: Mapping[str, Sequence[Met]]) -> str:
         return f"gone since {free[0]}, met until {last}"
     later = f", held back in {held[-1]}" if held and builds.index(held[-1]) > builds.index(last) else ""
     return f"last met in {last}{later}"
+
+
+def probes(status: Status) -> Section:
+    """What was tried inside the sandbox and did not work in every build."""
+    columns = {
+        column.build.name: status.facts.get((column.build.version, column.platform), {})
+        for column in status.plan.columns
+        if column.usual
+    }
+    names = dict.fromkeys(name for found in columns.values() for name in found)
+    rows = []
+    for name in names:
+        said = [found.get(name, "?") for found in columns.values()]
+        if any(word.startswith("no: ") for word in said) or len(set(said) - {"?"}) > 1:
+            rows.append((Entry(text=name), *(_probed(word) for word in said)))
+    return Section(
+        title="What the sandbox can do, by build",
+        anchor="probes",
+        text=(PROBE_WORDS,),
+        headings=("tried", *columns),
+        rows=tuple(rows),
+    )
+
+
+def _probed(word: str) -> Entry:
+    if word in {"yes", "?"}:
+        return Entry(text=word, tone="good" if word == "yes" else "soft")
+    refused = word.startswith("no: ")
+    # What stands before the last colon says again what was tried.
+    return Entry(text=word.rpartition(": ")[2] if refused else word, tone="bad" if refused else "")
 
 
 def tells(status: Status, workload: str) -> bool:

@@ -56,7 +56,7 @@ class Probe:
 PROBES: Final = (
     *(Probe(name=f"write back /proc/sys/{name}", script=f"v=$(cat /proc/sys/{name}); echo $v > /proc/sys/{name}")
       for name in SYSCTLS),
-    *(Probe(name=f"there is {path}", script=f"test -e {path}") for path in FILES),
+    *(Probe(name=f"there is {path}", script=f"ls -d {path}") for path in FILES),
     *(Probe(name=f"cgroup v1 {name}", script=f"mount -t tmpfs t /mnt; mkdir /mnt/c; mount -t cgroup -o {name} c /mnt/c")
       for name in CONTROLLERS),
     Probe(name="cgroup v2", script="mount -t tmpfs t /mnt; mkdir /mnt/c; mount -t cgroup2 c /mnt/c"),
@@ -71,7 +71,7 @@ PROBES: Final = (
         " fd = libc.syscall(437, -100, os.fsencode(os.sep), how, 24);"
         ' print(os.strerror(ctypes.get_errno())); raise SystemExit(fd < 0)"',
     ),
-    Probe(name="pidfd_open", script='python3 -c "import os; os.pidfd_open(1)"'),
+    Probe(name="pidfd_open", script='python3 -c "import os; os.pidfd_open(1)" 2>&1 | grep Error && exit 1; true'),
     Probe(name="mount --make-rshared /", script="mount --make-rshared /"),
     Probe(name="tmpfs over /proc/sys", script="mount -t tmpfs t /proc/sys"),
     Probe(
