@@ -97,7 +97,9 @@ def _best(best: Attempt | None, link: Link) -> Entry:
         return Entry(text="not run", tone="soft")
     outcome = best.outcome
     said = f"{outcome.in_short}; {len(outcome.applied)} workarounds ({best.cell.experiment})"
-    tone: Tone = "good" if outcome.furthest in GOALS[-2:] and outcome.verdict == "pass" else "bad"
+    # A node or a pod is what people want; that an experiment reached a smaller target of its own is no reason to cheer.
+    useful = outcome.furthest in GOALS[-2:]
+    tone: Tone = "bad" if outcome.verdict != "pass" else "good" if useful else ""
     return Entry(text=said, href=link(best), tone=tone)
 
 
