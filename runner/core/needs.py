@@ -1,8 +1,9 @@
 """Which workaround is needed in which column, judged from runs that did without it.
 
 It is needed where one of the blockers that it holds back then appeared. It is not needed where none of them did, nothing else
-held them back, and start-up got beyond the place of each. Where that tells nothing, an experiment that reaches its target does:
-it is needed if the same experiment without it does not. A run *with* the workaround never shows that it is needed.
+held them back, and start-up got beyond the place of each. Where both are seen, it depends on what else is done. Where neither is,
+an experiment that reaches its target tells: it is needed if the same experiment without it does not. A run *with* the workaround
+never shows that it is needed.
 
 What this module must not do: lay anything out.
 """
@@ -19,7 +20,7 @@ from runner.core.matrix import Column, Plan, column_key
 from runner.core.milestones import BEYOND
 from runner.model.experiment import Experiment
 
-Need = Literal["needed", "not needed", "unknown"]
+Need = Literal["needed", "depends", "not needed", "unknown"]
 
 
 @attrs.frozen(kw_only=True)
@@ -96,13 +97,13 @@ def _by_blockers(
     attempts: Sequence[Attempt],
 ) -> NeedAt | None:
     without = [one for one in attempts if one.outcome.ending == "ran" and not set(names) & set(one.outcome.applied)]
-    for one in reversed(without):
-        if blockers & set(one.outcome.fatal):
-            return NeedAt(column=column, need="needed", witness=one)
-    for one in reversed(without):
-        if _got_beyond(blockers, held, one):
-            return NeedAt(column=column, need="not needed", witness=one)
-    return None
+    stopped = [one for one in without if blockers & set(one.outcome.fatal)]
+    free = [one for one in without if _got_beyond(blockers, held, one)]
+    if stopped and free:
+        return NeedAt(column=column, need="depends", witness=free[-1])
+    if stopped:
+        return NeedAt(column=column, need="needed", witness=stopped[-1])
+    return NeedAt(column=column, need="not needed", witness=free[-1]) if free else None
 
 
 def _got_beyond(blockers: frozenset[str], held: Mapping[str, frozenset[str]], one: Attempt) -> bool:
@@ -140,7 +141,9 @@ def until(workaround: Workaround, builds: Sequence[str]) -> tuple[str, str]:
         builds: Names of the builds, oldest first.
     """
     needed = [
-        name for name in builds if any(n.need == "needed" and n.column.build.name == name for n in workaround.needs)
+        name
+        for name in builds
+        if any(n.need in {"needed", "depends"} and n.column.build.name == name for n in workaround.needs)
     ]
     last = needed[-1] if needed else ""
     later = builds[builds.index(last) + 1 :] if last else builds

@@ -117,7 +117,10 @@ def _needed_today(status: Status, workloads: Sequence[str]) -> Section:
         rows.append(
             (
                 Entry(text=f"{workload} in {newest.build.name}"),
-                *(Entry(text=", ".join(by_need.get(need, [])) or "none") for need in ("needed", "not needed")),
+                *(
+                    Entry(text=", ".join(by_need.get(need, [])) or "none")
+                    for need in ("needed", "depends", "not needed")
+                ),
                 Entry(text=str(len(by_need.get("unknown", ())))),
             )
         )
@@ -130,7 +133,7 @@ def _needed_today(status: Status, workloads: Sequence[str]) -> Section:
                 " Tables below have the other builds, and the run behind each word."
             ),
         ),
-        headings=("", "needed", "not needed", "no run tells"),
+        headings=("", "needed", "depends on the rest", "not needed", "no run tells"),
         rows=tuple(rows),
     )
 

@@ -14,13 +14,19 @@ from runner.core.cell import Attempt
 from runner.core.changes import Change
 from runner.core.matrix import Column
 from runner.core.met import Met
-from runner.core.needs import Workaround, until
+from runner.core.needs import Need, NeedAt, Workaround, until
 from runner.core.status import GOALS, Square, Status
 from runner.formats.sections import Entry, Section, Tone
 
 Link = Callable[[Attempt], str]
 """Where the result of an attempt is, from the page; empty when there is none."""
 
+NEEDS: Final[dict[Need, str]] = {
+    "needed": "needed",
+    "depends": "depends",
+    "not needed": "not needed",
+    "unknown": "?",
+}
 BLOCKERS: Final = "blockers"
 """Where the pages of blockers are, from the page."""
 FATAL_WORDS: Final = (
@@ -169,19 +175,20 @@ def workarounds(status: Status, workload: str, link: Link) -> Section:
             continue
         entries = [
             Entry(
-                text="?" if need.need == "unknown" else need.need,
+                text=NEEDS[need.need],
                 href=link(need.witness) if need.witness else "",
-                tone={"needed": "bad", "not needed": "good"}.get(need.need, "soft"),  # type: ignore[arg-type]
+                tone={"needed": "bad", "depends": "warn", "not needed": "good"}.get(need.need, "soft"),  # type: ignore[arg-type]
             )
             for need in needs
         ]
         said = until_words(attrs.evolve(one, needs=needs), builds)
-        rows.append((Entry(text=one.id), Entry(text=said), *entries, Entry(text=", ".join(one.holds_back))))
+        rows.append((Entry(text=one.id), Entry(text=said), *entries, Entry(text=_at_stake(one, needs))))
     text = [
         (
             "Judged from runs that did without it: needed where a blocker that it holds back then appeared; not needed where none"
-            " did, nothing else held it back, and start-up got beyond it; else by leaving it out of an experiment that reaches its"
-            " target. ? where no run tells. What each step does: [steps.md](steps.md)."
+            " did, nothing else held it back, and start-up got beyond it; depends where runs show both, since what else is done"
+            " can make it superfluous (linked is a run that did without). Where that tells nothing, an experiment that reaches its"
+            " target tells, by the same without this one step. ? where no run tells. What each step does: [steps.md](steps.md)."
         )
     ]
     if untold:
@@ -193,6 +200,13 @@ def workarounds(status: Status, workload: str, link: Link) -> Section:
         headings=("workaround", "in short", *(_heading(column, columns) for column in columns), "holds back"),
         rows=tuple(rows),
     )
+
+
+def _at_stake(one: Workaround, needs: Sequence[NeedAt]) -> str:
+    if one.holds_back:
+        return ", ".join(one.holds_back)
+    shown_by = dict.fromkeys(need.witness.cell.experiment for need in needs if need.witness)
+    return f"(the target of {', '.join(shown_by)})"
 
 
 def until_words(workaround: Workaround, builds: Sequence[str]) -> str:
