@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from runner.core.blocker_rule import FIELD_NOTES, ORIGINAL, BlockerRule
+from runner.core.blocker_rule import FIELD_NOTES, MATRIX, ORIGINAL, BlockerRule
 
 _GVISOR = "https://github.com/google/gvisor"
 
@@ -225,11 +225,13 @@ NETWORK_RULES: Final = (
         lies_before="pod-running",
         keys=("bridge",),
         pattern=r'"[^" ]+" already exists but is not a bridge\b',
-        symptom="Pods stay in ContainerCreating from the second attempt on.",
-        cause="Presumably gVisor's answer about a link lacks its kind; the plugin does not know its own bridge again.",
-        workaround="hostNetwork pods.",
+        symptom="Pods stay in ContainerCreating, from the first attempt on.",
+        cause="gVisor's answer about a link presumably lacks its kind: the plugin makes its bridge, looks at it, and does not"
+        " know it again.",
+        workaround="hostNetwork pods, or a newer runsc, which then refuses hairpin mode (cni-bridge-hairpin-unsupported).",
         advice="run pods with hostNetwork",
-        seen_in=(ORIGINAL,),
+        gone_in="gVisor 20260905, where experiment 61 gets as far as hairpin mode; fails in 20250503 and 20251031",
+        seen_in=(ORIGINAL, MATRIX),
     ),
     BlockerRule(
         id="cni-ptp-route-unsupported",
