@@ -278,8 +278,12 @@ def _chosen(names: Iterable[str], known: Mapping[int, Experiment]) -> tuple[Expe
 
 
 def _columns(matrix: Matrix, builds: Mapping[str, Build]) -> Iterable[Column]:
+    versions: dict[str, str] = {}
     for axis in matrix.runsc:
         build = builds[axis.name]
+        # "latest" may be one that has a name already: the same cells need no second column.
+        if versions.setdefault(build.version, axis.name) != axis.name:
+            continue
         for platform in axis.platforms or build.platforms[:1] or ("",):
             for workload in matrix.workloads:
                 for mechanism in matrix.mechanisms:

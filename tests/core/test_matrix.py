@@ -104,6 +104,12 @@ def test_steps_that_a_build_refuses_are_left_out_where_they_are_declared() -> No
     }
 
 
+def test_a_name_for_a_build_that_is_there_already_adds_no_column() -> None:
+    axes = (RunscAxis(name="new"), RunscAxis(name="latest"))
+    plan = spread(matrix(runsc=axes), KNOWN, {**BUILDS, "latest": attrs.evolve(BUILDS["new"], name="latest")})
+    assert {column.build.name for column in plan.columns} == {"new"}
+
+
 def test_an_ablation_leaves_out_each_step_and_view_part_once() -> None:
     plan = spread(
         matrix(experiments=("exp03",), ablate=(Ablation(experiments=("exp03",), runsc=("new",)),), workloads=(K3S,)),
