@@ -8,7 +8,7 @@ from pathlib import Path
 
 from runner import atomic
 from runner.core.cell import Cell
-from runner.host.probes import PROBES
+from runner.host.probes import KERNEL, PROBES
 from runner.log import log
 from runner.runs import Ground, in_arena
 
@@ -43,7 +43,7 @@ def find_facts(results: Path, cell: Cell, ground: Ground) -> None:
     if ground.kind != "gvisor":
         return
     known = facts_of(results).get((cell.runsc, cell.platform), {})
-    if all(one.name in known for one in PROBES):
+    if all(name in known for name in (KERNEL, *(one.name for one in PROBES))):
         return
     path = results / DIRECTORY / f"{cell.runsc.replace('/', '-')}-{cell.platform}.json"
     inside = in_arena((sys.executable, "-m", "runner.host.probes"), ground)
