@@ -13,6 +13,7 @@ Severity = Literal["critical", "major", "minor"]
 FIELD_NOTES: Final = "field notes, quoted"
 ORIGINAL: Final = "original series, quoted"
 MATRIX: Final = "the matrix (results/matrix), quoted"
+FAULTS: Final = "a run under a fault (results/why), quoted"
 UPSTREAM_RUNS: Final = "workload kubernetes, quoted"
 
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from runner.core.blocker_rule import MATRIX, ORIGINAL, BlockerRule
+from runner.core.blocker_rule import FAULTS, MATRIX, ORIGINAL, BlockerRule
 
 _GVISOR = "https://github.com/google/gvisor"
 
@@ -57,6 +57,22 @@ RUNTIME_RULES: Final = (
         advice="use a runsc of 2025-10 or later",
         gone_in="gVisor 20251031 (the oldest newer one tried); fails in 20250503",
         seen_in=(MATRIX,),
+    ),
+    BlockerRule(
+        id="containerd-ended",
+        component="containerd",
+        fatal=True,
+        severity="critical",
+        lies_before="pod-running",
+        keys=("containerd",),
+        pattern=r"level=(?:error|fatal) msg=\"(?:Shutdown request received: )?containerd exited: ",
+        unless=r"containerd exited: context canceled",
+        symptom="k3s ends at once, with exit code 1 and no other word.",
+        cause="k3s runs containerd as a child and does not start it again; 'signal: killed' is somebody's SIGKILL, "
+        "or the kernel's for want of memory.",
+        workaround="A supervisor that starts k3s again; more memory, if that was it.",
+        advice="start k3s again, and look for who ended containerd",
+        seen_in=(FAULTS,),
     ),
     BlockerRule(
         id="runc-cgroup-procs-enoent",
