@@ -204,7 +204,7 @@ def matrix_show(declaration: Path, /, *, as_json: bool, results: Path) -> None:
     "directories",
     multiple=True,
     type=click.Path(file_okay=False, path_type=Path),
-    default=(Path("results/matrix"), Path("results"), Path("results/searches")),
+    default=tuple(map(Path, ("results/matrix", "results/series", "results", "results/searches"))),
     show_default=True,
     help="Where attempts are; may be given more than once, and the first that has one is linked.",
 )

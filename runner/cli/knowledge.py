@@ -50,7 +50,7 @@ def explain(blocker: str | None, *, as_json: bool, markdown: Path | None, result
     """
     from runner.core.blockers import RULES  # noqa: PLC0415
     from runner.core.codec import to_plain  # noqa: PLC0415
-    from runner.pages.reporting import met_in_the_matrix, write_blocker_pages  # noqa: PLC0415
+    from runner.pages.blockers import met_in_the_matrix, write_blocker_pages  # noqa: PLC0415
     from runner.show.explained import print_all, print_rule  # noqa: PLC0415
     from runner.stored.sightings import matrix_sightings, sightings  # noqa: PLC0415
 
@@ -69,7 +69,8 @@ def explain(blocker: str | None, *, as_json: bool, markdown: Path | None, result
         near = _near(blocker, RULES)
         offer = f"did you mean {', '.join(near)}?" if near else "runner explain lists all"
         raise click.UsageError(f"no blocker {blocker!r}; {offer}")
-    seen = (*sightings(results, rule.id), *matrix_sightings(rule.id, met_in_the_matrix(results / "matrix")[rule.id]))
+    met = met_in_the_matrix((results / "matrix", results / "series")).by_blocker[rule.id]
+    seen = (*sightings(results, rule.id), *matrix_sightings(met))
     if as_json:
         print_json({**to_plain(rule), "in_versions": to_plain(seen)})
     else:

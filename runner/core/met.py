@@ -24,6 +24,7 @@ class Met:
     """What became of one blocker in one version of gVisor with one workload.
 
     Attributes:
+        blocker: Which.
         runsc: gVisor's version.
         workload: With its version.
         met: Attempts in which it appeared, oldest first.
@@ -31,11 +32,17 @@ class Met:
         absent: Those that got beyond its place though nothing held it back.
     """
 
+    blocker: str
     runsc: str
     workload: str
     met: tuple[Attempt, ...]
     overcome: tuple[Attempt, ...]
     absent: tuple[Attempt, ...]
+
+    @property
+    def overcome_by(self) -> tuple[str, ...]:
+        """Steps and view parts that held it back."""
+        return tuple(sorted({attempt.outcome.resolved[self.blocker] for attempt in self.overcome}))
 
 
 def met_where(
@@ -66,6 +73,7 @@ def met_where(
         attempts.sort(key=lambda one: one.id)
         found.append(
             Met(
+                blocker=blocker,
                 runsc=runsc,
                 workload=workload,
                 met=tuple(one for one in attempts if blocker in blockers_of(one)),

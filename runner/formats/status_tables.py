@@ -325,7 +325,7 @@ def _met(places: Sequence[Met], link: Link, *, fatal: bool) -> Entry:
         workloads = dict.fromkeys(f"{one.cell.workload} {one.cell.version.partition('+')[0]}" for one in met)
         return Entry(text=f"met: {', '.join(workloads)}", href=link(met[-1]), tone="bad" if fatal else "warn")
     if overcome:
-        by = ", ".join(sorted({step for one in overcome for step in one.outcome.resolved.values()}))
+        by = ", ".join(dict.fromkeys(step for place in places for step in place.overcome_by))
         return Entry(text="held back" if len(by) > MANY else f"held back by {by}", href=link(overcome[-1]), tone="warn")
     if absent:
         return Entry(text="not there", href=link(absent[-1]), tone="good")

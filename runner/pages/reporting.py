@@ -8,19 +8,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from runner import atomic
-from runner.campaign.declaration import FILE, read_matrix
-from runner.campaign.journal import Journal
-from runner.core.blockers import RULES
-from runner.core.cell import Attempt
 from runner.core.codec import FormatError, to_plain
-from runner.core.met import Met, met_where
-from runner.formats.blocker_page import GENERATED, blocker_pages
 from runner.formats.csv_table import results_to_csv
 from runner.formats.junit import results_to_junit
-from runner.formats.markdown import Safe, cell, result_to_markdown
+from runner.formats.markdown import result_to_markdown
 from runner.formats.rows import results_to_rows
 from runner.formats.tap import results_to_tap
-from runner.host.store import RESULT, NoSuchRunError, StoreError, read_result
+from runner.host.store import NoSuchRunError, StoreError, read_result
 from runner.model.result import RunResult
 from runner.registry import DeclarationError, all_experiments
 from runner.report.evidence import read_evidence
@@ -28,10 +22,6 @@ from runner.report.page import index_page, run_page
 from runner.stored.baseline import DIRECTORY, is_repeat
 from runner.stored.history import baseline_summaries, summaries
 from runner.stored.sides import Problem, files_of
-from runner.supply.gvisors import GVISORS, known
-
-KEPT_MATRIX = Path("results/matrix")
-"""The attempts of the matrix that are committed, with their runs."""
 
 
 def report_files(
@@ -123,66 +113,3 @@ def write_report(path: Path, text: str) -> Path:
     except OSError as error:
         raise StoreError(f"cannot write {path}: {error.strerror}; choose another place with --out") from error
     return path
-
-
-def met_in_the_matrix(kept: Path = KEPT_MATRIX) -> dict[str, tuple[Met, ...]]:
-    """Blocker -> what the committed matrix says of it, builds of gVisor oldest first."""
-    done, experiments = Journal(kept, adopt=False).attempts, tuple(all_experiments().values())
-    refused = {step for axis in read_matrix(FILE).runsc for step in axis.without} if FILE.is_file() else set()
-    order = [build.version for build in GVISORS]
-
-    def age(one: Met) -> tuple[int, str]:
-        return order.index(one.runsc) if one.runsc in order else len(order), one.workload
-
-    return {name: tuple(sorted(met_where(name, done, experiments, refused), key=age)) for name in RULES}
-
-
-def met_words(found: Sequence[Met], root: str = "../../") -> list[tuple[Safe, ...]]:
-    """Rows for a blocker's page: build, workload, met, overcome, absent; each leads to the newest such run.
-
-    Args:
-        found: As :func:`met_in_the_matrix` has them.
-        root: The way from the page to the project.
-    """
-
-    def said(attempts: Sequence[Attempt], what: str = "") -> Safe:
-        if not attempts:
-            return Safe("")
-        newest = attempts[-1]
-        number = f"{len(attempts)} {'run' if len(attempts) == 1 else 'runs'}"
-        return Safe(f"{number}{what}, e.g. [{newest.cell.experiment}]({root}{KEPT_MATRIX}/{newest.run}/{RESULT})")
-
-    return [
-        (
-            cell(_named(one.runsc)),
-            cell(one.workload),
-            said(one.met),
-            said(one.overcome, _by(one)),
-            said(one.absent),
-        )
-        for one in found
-    ]
-
-
-def _by(one: Met) -> str:
-    steps = {attempt.outcome.resolved[name] for attempt in one.overcome for name in attempt.outcome.resolved}
-    return f" by {', '.join(sorted(steps))}" if steps else ""
-
-
-def _named(version: str) -> str:
-    build = known(version)
-    return f"gVisor {build.name} ({version})" if build else f"gVisor {version}"
-
-
-def write_blocker_pages(directory: Path) -> list[Path]:
-    """Write a page for each blocker and their index; pages of blockers that are no more are removed.
-
-    Raises:
-        StoreError: They cannot be written.
-    """
-    logs = [path.name.removesuffix(".log.gz") for path in Path("tests/logs").glob("*.log.gz")]
-    pages = blocker_pages(RULES, logs, {name: met_words(found) for name, found in met_in_the_matrix().items()})
-    for former in directory.glob("*.md"):
-        if former.name not in pages and GENERATED in former.read_text(encoding="utf-8"):
-            former.unlink()
-    return [write_report(directory / name, text) for name, text in pages.items()]

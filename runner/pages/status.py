@@ -4,21 +4,19 @@ What this module must not do: run anything.
 """
 
 import datetime as dt
-import os
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from runner.campaign.facts import Facts, facts_of
-from runner.campaign.journal import Journal
 from runner.core.agenda import tally
 from runner.core.cell import Attempt
 from runner.core.codec import FormatError
 from runner.core.matrix import Plan
 from runner.core.status import status
 from runner.formats.status import sections, status_markdown
-from runner.host.store import RESULT, StoreError, read_result
+from runner.host.store import StoreError, read_result
+from runner.pages.attempts import gathered
 from runner.pages.reporting import write_report
 from runner.report.page import status_page
 from runner.runs import tool_version
@@ -36,32 +34,17 @@ def write_status(plan: Plan, directories: Sequence[Path], out: Path) -> tuple[Pa
         StoreError: Something cannot be read or written.
         FormatError: A directory holds something else than attempts.
     """
-    done: dict[str, list[Attempt]] = {}
-    places: dict[str, Path] = {}
-    facts: Facts = {}
-    for directory in directories:
-        facts = {**facts_of(directory), **facts}
-        for attempts in Journal(directory, adopt=False).attempts.values():
-            for attempt in attempts:
-                if attempt.id not in places:
-                    places[attempt.id] = directory
-                    done.setdefault(attempt.fingerprint, []).append(attempt)
-    for attempts in done.values():
-        attempts.sort(key=lambda one: one.id)
-
-    def link(attempt: Attempt) -> str:
-        if not attempt.run:
-            return ""
-        return Path(os.path.relpath(places[attempt.id] / attempt.run / RESULT, out.parent)).as_posix()
-
+    found = gathered(directories)
     wanted = {one.cell.fingerprint for one in plan.placed}
-    shown = [attempt for fingerprint, attempts in done.items() if fingerprint in wanted for attempt in attempts]
-    runs = [places[attempt.id] / attempt.run / RESULT for attempt in shown if attempt.run]
-    found = sections(status(plan, done, facts), link, _machines(runs))
-    made = _made(plan, done)
+    shown = [attempt for name, attempts in found.done.items() if name in wanted for attempt in attempts]
+    runs = [path for attempt in shown if (path := found.result(attempt)) is not None]
+    parts = sections(
+        status(plan, found.done, found.facts), lambda attempt: found.link(attempt, out.parent), _machines(runs)
+    )
+    made = _made(plan, found.done)
     return (
-        write_report(out, status_markdown(found, made)),
-        write_report(out.with_suffix(".html"), status_page(found, made)),
+        write_report(out, status_markdown(parts, made)),
+        write_report(out.with_suffix(".html"), status_page(parts, made)),
     )
 
 

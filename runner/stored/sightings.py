@@ -54,7 +54,7 @@ def sightings(results: Path, blocker: str) -> tuple[Sighting, ...]:
     return tuple(found)
 
 
-def matrix_sightings(blocker: str, found: Iterable[Met]) -> tuple[Sighting, ...]:
+def matrix_sightings(found: Iterable[Met]) -> tuple[Sighting, ...]:
     """What the matrix says of a blocker, a line for each version and outcome."""
     sighted: list[Sighting] = []
     for one in found:
@@ -69,7 +69,7 @@ def matrix_sightings(blocker: str, found: Iterable[Met]) -> tuple[Sighting, ...]
                 arena=f"gvisor {one.runsc}",
                 baseline=f"matrix, {attempts[-1].cell.experiment}",
                 outcome=outcome,
-                by=attempts[-1].outcome.resolved.get(blocker, ""),
+                by=", ".join(one.overcome_by) if outcome == "overcome" else "",
                 runs=len(attempts),
             )
             for outcome, attempts in kinds

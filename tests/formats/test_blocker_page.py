@@ -10,14 +10,16 @@ from runner.campaign.journal import Journal
 from runner.core.blockers import RULES
 from runner.formats.blocker_page import blocker_page, blocker_pages
 from runner.formats.markdown import Safe
-from runner.pages.reporting import KEPT_MATRIX, met_in_the_matrix, met_words
+from runner.pages.attempts import KEPT
+from runner.pages.blockers import met_in_the_matrix
 from runner.supply.gvisors import GVISORS
 
 ROOT = Path(__file__).parents[2]
+MET = met_in_the_matrix([ROOT / kept for kept in KEPT])
 PAGES = blocker_pages(
     RULES,
     [path.name.removesuffix(".log.gz") for path in ROOT.glob("tests/logs/*.log.gz")],
-    {name: met_words(found) for name, found in met_in_the_matrix(ROOT / KEPT_MATRIX).items()},
+    {name: MET.rows(name, ROOT / "docs/blockers") for name in RULES},
 )
 KMSG = RULES["dev-kmsg-missing"]
 
@@ -48,8 +50,9 @@ def test_a_page_says_in_which_builds_the_matrix_met_it_overcame_it_and_found_it_
         ((GVISORS[3], GOOD), (GVISORS[1], met), (GVISORS[1], overcome), (GVISORS[2], held_back_in_silence))
     ):
         where = cell(runsc=build.version, workload="k3s", version="v1.34.1+k3s1")
-        Journal.write(tmp_path, attempt(where, outcome, number=number))
-    rows = [tuple(str(word) for word in row) for row in met_words(met_in_the_matrix(tmp_path)[KMSG.id])]
+        Journal.write(tmp_path / "results/matrix", attempt(where, outcome, number=number))
+    met_here = met_in_the_matrix([tmp_path / "results/matrix", tmp_path / "results/series"])
+    rows = [tuple(str(word) for word in row) for row in met_here.rows(KMSG.id, tmp_path / "docs/blockers")]
     link = "[exp90](../../results/matrix/exp90/run-{}/result.json)"
     assert rows == [
         (
