@@ -17,7 +17,7 @@ from runner.arena.host import host_command
 from runner.arena.limits import FaultUnavailableError, unavailable
 from runner.arena.private_root import SOURCE, paths_of_this_program, refused_because
 from runner.conduct import Beside, Inside, Watcher, conduct, inner_command
-from runner.core.prepare import prepare
+from runner.core.prepare import PlanError, prepare
 from runner.host.arena_facts import inside_gvisor, tracing_refused
 from runner.log import log
 from runner.model.experiment import Experiment
@@ -196,7 +196,7 @@ async def find_ground(options: RunOptions, progress: Progress) -> Ground:
     kind = _arena_kind(options.arena)
     _refuse_early(kind)
     if options.runsc and kind != "gvisor":
-        raise ArenaError(f"--runsc {options.runsc} is for the gvisor arena, and this is {kind}; leave it out")
+        raise PlanError(f"--runsc {options.runsc} is for the gvisor arena, and this is {kind}; leave it out")
     workload = await choose_workload(options.workload, progress, options.workload_version)
     try:
         ground = await _ground(kind, workload, options, progress)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import attrs
 
+from runner.core.prepare import PlanError
 from runner.model.kinds import WorkloadKind
 from runner.supply.k3s import find_k3s
 from runner.supply.kubernetes import Kubernetes, find_kubernetes
@@ -53,11 +54,12 @@ async def choose_workload(wanted: str, progress: Progress, version: str = "") ->
         version: That version and no other; empty is the usual one. Only for a workload that is asked for by name.
 
     Raises:
+        PlanError: A version, and it is not said of what.
         WorkloadError: What was asked for by name is not to be had.
         SupplyError: A variable names something that is not what it should be.
     """
     if version and wanted == "auto":
-        raise WorkloadError(f"version {version} of what? Choose --workload k3s or kubernetes with it")
+        raise PlanError(f"--workload-version {version} of what? Choose --workload k3s or kubernetes with it")
     if wanted == "standin":
         if version not in {"", STANDIN_VERSION}:
             raise WorkloadError(f"the stand-in has no version {version}; there is {STANDIN_VERSION}")

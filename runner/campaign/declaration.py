@@ -26,7 +26,9 @@ def read_matrix(path: Path) -> Matrix:
         return from_json(json.dumps(document), Matrix)
     except OSError as error:
         raise MatrixError(f"cannot read {path}: {error.strerror}; name a declaration, as matrix.toml is one") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, FormatError, TypeError) as error:
+    except UnicodeDecodeError as error:
+        raise MatrixError(f"{path}: not text; name a declaration, as matrix.toml is one") from error
+    except (tomllib.TOMLDecodeError, FormatError, TypeError) as error:
         raise MatrixError(f"{path}: {error}") from error
 
 

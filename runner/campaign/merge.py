@@ -16,7 +16,7 @@ from runner.campaign.facts import DIRECTORY as FACTS
 from runner.campaign.journal import DIRECTORY, Journal, file_name
 from runner.core.cell import Attempt, agreement
 from runner.core.codec import to_json
-from runner.host.store import StoreError
+from runner.host.store import NoSuchRunError, StoreError
 
 
 @attrs.frozen(kw_only=True)
@@ -43,7 +43,8 @@ def merge(into: Path, sources: Sequence[Path], *, compress: bool = False) -> Mer
         compress: Keep logs as ``.log.gz``, to be committed.
 
     Raises:
-        StoreError: A source has no attempts at all, or something cannot be read or written.
+        NoSuchRunError: A source has no attempts at all.
+        StoreError: Something cannot be read or written.
         FormatError: A source holds something else than attempts.
     """
     taken = known = 0
@@ -51,7 +52,7 @@ def merge(into: Path, sources: Sequence[Path], *, compress: bool = False) -> Mer
     for source in sources:
         journal = Journal(source)
         if not journal.attempts:
-            raise StoreError(
+            raise NoSuchRunError(
                 f"{source}: no attempts in it; name a results directory in which a matrix or series was run"
             )
         _copy_facts(source / FACTS, into / FACTS)

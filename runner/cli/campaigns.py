@@ -13,6 +13,7 @@ import click
 from rich.console import Console
 
 from runner.cli.exit_codes import ExitCode
+from runner.cli.number import SECONDS
 from runner.cli.results import RESULTS, print_json, stdout
 from runner.core.counted import counted
 
@@ -34,7 +35,7 @@ def policy_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--jobs", type=click.IntRange(min=1), help="Arenas at once; series on the stand-in 2, else 1."),
         click.option("--now", hidden=True, help="What --fresh and --retry count from: given to helpers."),
         click.option(
-            "--budget", "budget_s", type=float, metavar="S", help="Begin no run that would end later than this."
+            "--budget", "budget_s", type=SECONDS, metavar="S", help="Begin no run that would end later than this."
         ),
     ):
         command = option(command)

@@ -6,10 +6,11 @@ from runner.core.codec import FormatError
 from runner.core.matrix import MatrixError
 from runner.core.prepare import PlanError
 from runner.host.store import NoSuchRunError, StoreError
-from runner.recorded.replay import ReplayError
+from runner.recorded.logfile import ReplayError
 from runner.registry import DeclarationError, UnknownExperimentError
 from runner.runs import ArenaError
 from runner.supply.cache import CacheError
+from runner.supply.gvisors import UnknownBuildError
 from runner.supply.layer import LayerUnavailableError
 from runner.supply.supplied import SupplyError
 from runner.up.forward import UnreachableError
@@ -26,6 +27,7 @@ CODES: dict[type[Exception], ExitCode] = {
     ArenaError: ExitCode.SKIPPED,
     FaultUnavailableError: ExitCode.SKIPPED,
     WorkloadError: ExitCode.SKIPPED,
+    UnknownBuildError: ExitCode.USAGE,
     SupplyError: ExitCode.SKIPPED,
     LayerUnavailableError: ExitCode.SKIPPED,
     CacheError: ExitCode.HARNESS,

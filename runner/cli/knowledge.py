@@ -55,6 +55,8 @@ def explain(blocker: str | None, *, as_json: bool, markdown: Path | None, result
     from runner.stored.sightings import matrix_sightings, sightings  # noqa: PLC0415
 
     if markdown is not None:
+        if blocker is not None or as_json:
+            raise click.UsageError("--markdown writes a page for every blocker: leave BLOCKER and --json out")
         for path in write_blocker_pages(markdown):
             click.echo(str(path))
         return

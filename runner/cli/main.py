@@ -2,6 +2,7 @@
 
 import signal
 import sys
+import traceback
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from rich.console import Console
 from runner.cli import campaigns, knowledge, search, up
 from runner.cli import results as stored_results
 from runner.cli.exit_codes import ExitCode, exit_code
+from runner.cli.number import SECONDS
 from runner.cli.results import print_json, stdout
 from runner.log import configure_log, log
 
@@ -95,7 +97,7 @@ def show(exp: str) -> None:
 @click.option(
     "--deadline",
     "deadline_s",
-    type=float,
+    type=SECONDS,
     metavar="S",
     help="Seconds from the workload's start, instead of the experiment's own.",
 )
@@ -158,7 +160,7 @@ def run(
 def classify(logs: tuple[str, ...], *, as_json: bool) -> None:
     """Name the milestones and blockers in recorded LOG files ('-' is standard input; .gz is read as such)."""
     from runner.recorded.classify import classify_log  # noqa: PLC0415
-    from runner.recorded.replay import ReplayError  # noqa: PLC0415
+    from runner.recorded.logfile import ReplayError  # noqa: PLC0415
     from runner.show.classified import print_classified  # noqa: PLC0415
 
     found, unread = [], 0
@@ -226,10 +228,12 @@ def main() -> None:
         # The reader of our output went away (`| head`): nothing is wrong, and nothing more can be said to it.
         sys.stderr.close()
         sys.exit(ExitCode.AS_EXPECTED)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  the last place that can name it
         code = exit_code_of(error)
         if code is None:
-            raise
+            # A bug of ours. Python's own exit code for it, 1, would read as an unexpected outcome.
+            traceback.print_exc()
+            sys.exit(ExitCode.HARNESS)
         click.echo(f"error: {_message(error)}", err=True)
         sys.exit(code)
 

@@ -16,6 +16,7 @@ import click
 from rich.console import Console
 
 from runner.cli.exit_codes import ExitCode
+from runner.cli.number import Number
 
 if TYPE_CHECKING:
     from runner.core.compared import Comparison
@@ -63,7 +64,7 @@ WORST_FIRST = (ExitCode.HARNESS, ExitCode.UNEXPECTED, ExitCode.NOTHING_RUN, Exit
 @click.option("--json", "as_json", is_flag=True, help="Short for --format json.")
 @click.option(
     "--factor",
-    type=click.FloatRange(min=1),
+    type=Number(min=1),
     default=1.25,
     show_default=True,
     help="Times differ from this ratio of their medians on.",
@@ -71,7 +72,7 @@ WORST_FIRST = (ExitCode.HARNESS, ExitCode.UNEXPECTED, ExitCode.NOTHING_RUN, Exit
 @click.option(
     "--min-delta",
     "difference_s",
-    type=click.FloatRange(min=0),
+    type=Number(min=0),
     default=1.0,
     show_default=True,
     metavar="S",
@@ -182,6 +183,8 @@ def report(runs: tuple[str, ...], *, form: str, index: bool, out: Path | None, r
 
     refuse_options(runs)
     if index:
+        if runs or form != "html":
+            raise click.UsageError("--index is one HTML page over all runs: leave RUN and --format out")
         click.echo(str(write_index(results, out)))
         return
     if not runs:

@@ -14,6 +14,7 @@ import click
 
 from runner.cli.campaigns import STANDIN_JOBS
 from runner.cli.exit_codes import ExitCode
+from runner.cli.number import SECONDS, Number
 from runner.cli.results import print_json, stdout
 from runner.model.kinds import Milestone
 
@@ -34,7 +35,9 @@ _RUNNING = (
         help="Instead of the experiment's own.",
     ),
     click.option("--runsc", default="", metavar="BUILD", help="A build of gVisor, as for run."),
-    click.option("--deadline", "deadline_s", type=float, metavar="S", help="Of each run, instead of the experiment's."),
+    click.option(
+        "--deadline", "deadline_s", type=SECONDS, metavar="S", help="Of each run, instead of the experiment's."
+    ),
     click.option(
         "--lead",
         type=click.IntRange(min=1),
@@ -42,7 +45,9 @@ _RUNNING = (
         show_default=True,
         help="A question counts as answered once so many more of its runs came out one way than the other.",
     ),
-    click.option("--budget", "budget_s", type=float, metavar="S", help="Begin no run that would end later than this."),
+    click.option(
+        "--budget", "budget_s", type=SECONDS, metavar="S", help="Begin no run that would end later than this."
+    ),
     click.option(
         "--results", type=click.Path(file_okay=False, path_type=Path), default=Path("results"), show_default=True
     ),
@@ -160,7 +165,7 @@ def minimize(
 @click.option("--to", "worst", required=True, metavar="AMOUNT", help="Where to end, e.g. 1s, or 10%.")
 @click.option(
     "--precision",
-    type=click.FloatRange(min=0.01),
+    type=Number(min=0.01),
     default=0.25,
     show_default=True,
     help="The answer's two ends differ by at most this part.",

@@ -49,13 +49,15 @@ def up(exp: str | None, *, control_plane_only: bool, images: tuple[str, ...], po
     from runner.show.progress import ProgressView  # noqa: PLC0415
     from runner.show.table import print_result  # noqa: PLC0415
     from runner.show.welcome import print_welcome  # noqa: PLC0415
+    from runner.up.archive import suffix_of  # noqa: PLC0415
     from runner.up.recipe import recipe  # noqa: PLC0415
     from runner.up.serve import Voice, keep_up  # noqa: PLC0415
 
     began = now()
     if exp and control_plane_only:
         raise click.UsageError("--control-plane-only is a recipe of its own: leave EXP or the option out")
-    chosen = recipe(find(exp or (CONTROL_PLANE if control_plane_only else BEST_KNOWN)), images=images)
+    archives = {path: suffix_of(Path(path)) for path in images}
+    chosen = recipe(find(exp or (CONTROL_PLANE if control_plane_only else BEST_KNOWN)), images=archives)
     options = RunOptions(**words)
     stdout, stderr = Console(highlight=False), Console(stderr=True, highlight=False)
     with ProgressView(stderr) as view:
@@ -90,7 +92,8 @@ def kubectl(words: tuple[str, ...]) -> None:
 
     found = running()
     if not found:
-        raise click.UsageError("no cluster runs; start one in another terminal: runner up")
+        click.echo("error: no cluster runs; start one in another terminal: runner up", err=True)
+        sys.exit(ExitCode.SKIPPED)
     notice = found[0]
     os.execve(notice.kubectl, ["kubectl", *words], kubectl_environment(notice.kubeconfig))  # noqa: S606
 

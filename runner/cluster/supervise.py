@@ -143,7 +143,7 @@ class Supervisor:
         if self._images is None:
             return
         await self._answered["containerd"].wait()
-        for archive in sorted(self._images.glob("*.tar")):
+        for archive in sorted(self._images.glob("*.tar*")):
             done = await trio.run_process(
                 ["ctr", "--namespace=k8s.io", "images", "import", str(archive)],
                 capture_stdout=True,

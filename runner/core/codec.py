@@ -105,7 +105,9 @@ def result_from_json(text: str) -> RunResult:
     try:
         document = json.loads(text)
     except ValueError as error:
-        raise FormatError(f"not JSON, perhaps cut off ({error}); run the experiment again, or remove it") from error
+        raise FormatError(
+            f"not JSON, perhaps cut off ({error}); name another file, or run the experiment again"
+        ) from error
     if not isinstance(document, dict) or "schema_version" not in document:
         raise FormatError("no schema_version: not a result of this tool; name a run's directory or its result.json")
     version = document["schema_version"]

@@ -81,7 +81,7 @@ def prepare(
     Raises:
         PlanError: An id is unknown, or a number makes no sense.
     """
-    if deadline_s is not None and deadline_s <= 0:
+    if deadline_s is not None and not deadline_s > 0:
         raise PlanError(f"--deadline {deadline_s:g}: must be above zero seconds")
     chosen = mechanism or experiment.mechanism
     borne = _faults(experiment, workload, faults)

@@ -9,12 +9,9 @@ is one block, whatever the log, even if it is a single line without end.
 What was tried: a line at a time through the splitter and the parser took six times as long.
 """
 
-import gzip
 import re
-import sys
 from collections.abc import Callable, Iterator
 from functools import lru_cache
-from pathlib import Path
 
 import attrs
 
@@ -23,25 +20,13 @@ from runner.core.lines import MAX_LINE_BYTES, parse_line
 from runner.core.milestones import MILESTONES, MilestoneFold
 from runner.core.replay_clock import ReplayClock
 from runner.core.sieve import lines_worth_a_look
-from runner.recorded.replay import GZIP_MAGIC, ReplayError
+from runner.recorded.logfile import pieces, text_of
 
 BLOCK = 2**20
 # So many lines before a first sighting are read for their time stamps; and at the beginning, for the first one.
 CLOCK_LINES = 64
 # Distinct messages whose rules are remembered; logs repeat themselves.
 REMEMBERED = 4096
-
-# Control characters that text does not have, and how large a share of them makes a file binary.
-CONTROL = bytes(byte for byte in range(32) if byte not in b"\t\n\r\x1b")
-MOST_CONTROL = 0.05
-LEAST_BINARY = 512
-
-PACKED = {
-    b"\x28\xb5\x2f\xfd": ("zstd", "zstd -dc"),
-    b"\xfd7zXZ\x00": ("xz", "xz -dc"),
-    b"BZh": ("bzip2", "bzip2 -dc"),
-    b"PK\x03\x04": ("zip", "unzip -p"),
-}
 
 _STAMP = re.compile(
     r"^(?:(?P<level>[IWEF])\d{4} \d\d:\d\d:\d\d\.\d{6} +\d+ |time=\"\d{4}-\d\d-\d\d[T ][0-9:.]+(?:Z|[+-]\d\d:?\d\d)\" )"
@@ -96,8 +81,6 @@ def classify_log(name: str, rules: Rules = classify) -> ClassifiedLog:
     """
     found = _Findings(rules)
     for block in _blocks(name):
-        if not found.lines and (why := _no_log(block)) is not None:
-            raise ReplayError(f"{name}: {why}")
         found.see(block)
     reached = [rung.id for rung in found.milestones]
     ladder = [rung for rung in MILESTONES if rung in reached]
@@ -127,7 +110,7 @@ class _Findings:
         if not self.lines:
             # Times count from the log's first stamp.
             for line in block.split(b"\n", CLOCK_LINES)[:CLOCK_LINES]:
-                parsed = parse_line(_text(line))
+                parsed = parse_line(text_of(line))
                 self._clock.at(parsed)
                 if parsed.time_text is not None:
                     break
@@ -135,7 +118,7 @@ class _Findings:
         for start, end in lines_worth_a_look(block, self._fold.wanted):
             line_no += block.count(b"\n", counted_to, start)
             counted_to = start
-            text = _text(block[start:end])
+            text = text_of(block[start:end])
             reached = self._fold.see(text)
             names = self._rules(text)
             new = [rule for rule in names if rule.id not in self.counts]
@@ -160,21 +143,8 @@ class _Findings:
     def _time(self, block: bytes, start: int, text: str) -> float:
         before = block[max(0, start - CLOCK_LINES * 256) : start].split(b"\n")[1:-1]
         for line in before[-CLOCK_LINES:]:
-            self._clock.at(parse_line(_text(line)))
+            self._clock.at(parse_line(text_of(line)))
         return round(self._clock.at(parse_line(text)), 3)
-
-
-def _no_log(block: bytes) -> str | None:
-    """Why the first block of a file cannot be a log's; None when it can."""
-    for magic, (kind, command) in PACKED.items():
-        if block.startswith(magic):
-            return f"packed with {kind}; unpack it first: {command} FILE | runner classify -"
-    head = block[: CLOCK_LINES * 1024]
-    # A log may hold rubbish, and a hole full of NUL where a machine went down; but then it holds lines as well.
-    known = any(parse_line(_text(line)).format != "plain" for line in head.split(b"\n", CLOCK_LINES)[:CLOCK_LINES])
-    if not known and len(head) >= LEAST_BINARY and len(head.translate(None, CONTROL)) < len(head) * (1 - MOST_CONTROL):
-        return "binary data, not a log; give a text log, plain or gzip"
-    return None
 
 
 def _blocker(rule: BlockerRule, at_s: float, line_no: int, text: str) -> FoundBlocker:
@@ -190,27 +160,16 @@ def _blocker(rule: BlockerRule, at_s: float, line_no: int, text: str) -> FoundBl
     )
 
 
-def _text(line: bytes) -> str:
-    return line[:MAX_LINE_BYTES].removesuffix(b"\r").decode(errors="backslashreplace")
-
-
 def _blocks(name: str) -> Iterator[bytes]:
     """Blocks of whole lines; of a line longer than :data:`MAX_LINE_BYTES` only the beginning."""
-    try:
-        source = sys.stdin.buffer if name == "-" else Path(name).open("rb")  # noqa: SIM115  closed by the with below
-        with source as raw:
-            start = raw.peek(2)[:2] if hasattr(raw, "peek") else b""
-            stream = gzip.GzipFile(fileobj=raw) if start == GZIP_MAGIC else raw
-            rest = b""
-            while chunk := stream.read(BLOCK):
-                head, newline, tail = chunk.rpartition(b"\n")
-                if not newline:
-                    # The first block of a longer line; what it holds beyond the limit is not kept.
-                    rest = (rest + chunk)[: MAX_LINE_BYTES + 1]
-                    continue
-                yield rest + head + newline
-                rest = tail[: MAX_LINE_BYTES + 1]
-            if rest:
-                yield rest
-    except (OSError, EOFError) as error:
-        raise ReplayError(f"cannot read {name}: {error}") from error
+    rest = b""
+    for piece in pieces(name, BLOCK):
+        head, newline, tail = piece.rpartition(b"\n")
+        if not newline:
+            # The first block of a longer line; what it holds beyond the limit is not kept.
+            rest = (rest + piece)[: MAX_LINE_BYTES + 1]
+            continue
+        yield rest + head + newline
+        rest = tail[: MAX_LINE_BYTES + 1]
+    if rest:
+        yield rest

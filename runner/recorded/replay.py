@@ -4,9 +4,7 @@ A recording has no steps and no interceptor of ours, so what they would show sta
 into the log (``[PTRACE:pid] path -> target``) count as the redirects they report.
 """
 
-import gzip
 import re
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,34 +19,23 @@ from runner.host.store import RunDirectory, new_run_id
 from runner.model.events import AnyEvent, DeadlinePassed, LineSeen, PathRedirected, RunFinished, WorkloadStarted
 from runner.model.experiment import Experiment
 from runner.model.result import ArenaInfo, RunResult, WorkloadInfo
+from runner.recorded.logfile import ReplayError, pieces
 from runner.runs import RunOptions, tool_version
 
 PTRACE_LINE = re.compile(r"^\[PTRACE:(?P<pid>\d+)\] (?P<path>\S+) -> (?P<target>\S+)")
-GZIP_MAGIC = b"\x1f\x8b"
-CHUNK = 2**16
-
-
-class ReplayError(Exception):
-    """There is nothing to replay; the message names the file."""
+PIECE = 2**16
 
 
 def read_lines(name: str) -> Iterator[str]:
     """Lines of a log file, plain or gzip; ``-`` is standard input. Reads in pieces, so any size will do.
 
     Raises:
-        ReplayError: The file cannot be read.
+        ReplayError: The file cannot be read, or is no log.
     """
     splitter = LineSplitter()
-    try:
-        source = sys.stdin.buffer if name == "-" else Path(name).open("rb")  # noqa: SIM115  closed by the with below
-        with source as raw:
-            start = raw.peek(2)[:2] if hasattr(raw, "peek") else b""
-            stream = gzip.GzipFile(fileobj=raw) if start == GZIP_MAGIC else raw
-            while chunk := stream.read(CHUNK):
-                yield from (line.text for line in splitter.feed(chunk))
-            yield from (line.text for line in splitter.close())
-    except (OSError, EOFError) as error:
-        raise ReplayError(f"cannot read {name}: {error}") from error
+    for piece in pieces(name, PIECE):
+        yield from (line.text for line in splitter.feed(piece))
+    yield from (line.text for line in splitter.close())
 
 
 def replay(

@@ -58,6 +58,10 @@ GVISORS: Final = (
 )
 
 
+class UnknownBuildError(SupplyError):
+    """No build is called so; the user's to correct (exit code 64)."""
+
+
 def known(version: str) -> GVisor | None:
     """The build of the table that reports this version, or None."""
     return next((build for build in GVISORS if build.version == version), None)
@@ -67,14 +71,15 @@ async def gvisor_named(name: str, *, environ: Mapping[str, str] = os.environ) ->
     """The build that a word means: a name of the table, a version of the module, or ``latest``.
 
     Raises:
-        SupplyError: There is no such build; the message lists what there is.
+        UnknownBuildError: There is no such build; the message lists what there is.
+        SupplyError: Nobody could be asked what the newest is, or which Go it takes.
     """
     for build in GVISORS:
         if name in {build.name, build.version}:
             return build
     if name != LATEST and not name.startswith("v0."):
         offer = ", ".join(build.name for build in GVISORS)
-        raise SupplyError(f"no gVisor build {name!r}; there are {offer}, {LATEST}, or any version of {MODULE}")
+        raise UnknownBuildError(f"no gVisor build {name!r}; there are {offer}, {LATEST}, or any version of {MODULE}")
     version, go_version = await _asked(name, environ)
     return known(version) or GVisor(name=version, version=version, toolchain=f"go{go_version}")
 

@@ -1,5 +1,7 @@
 """Turns an experiment into a recipe for a cluster that people use: its workarounds stay, its questions go. Pure."""
 
+from collections.abc import Mapping
+
 import attrs
 
 from runner.model.experiment import Expected, Experiment
@@ -15,15 +17,16 @@ class RecipeError(ValueError):
     """What was asked for cannot be a cluster; the user's to correct (exit code 64)."""
 
 
-def recipe(experiment: Experiment, *, images: tuple[str, ...] = ()) -> Experiment:
+def recipe(experiment: Experiment, *, images: Mapping[str, str] | None = None) -> Experiment:
     """The experiment without the objects that it creates and the claims that it makes.
 
     Args:
         experiment: Its steps are the recipe.
-        images: Absolute paths of image archives that containerd imports at its start.
+        images: Image archives that containerd imports at its start: absolute path -> how its name has to end.
 
     Raises:
-        RecipeError: The experiment is expected to end by itself, so it leaves nothing to use.
+        RecipeError: The experiment is expected to end by itself, so it leaves nothing to use; or there are images, and no
+            node to run them.
     """
     expected = experiment.expected_for("k3s")
     if expected.blockers:
@@ -34,14 +37,16 @@ def recipe(experiment: Experiment, *, images: tuple[str, ...] = ()) -> Experimen
     target: Milestone = "node-ready"
     if any(step.id == "disable-agent" for step in experiment.steps):
         target = "poststart-hooks-done"
+        if images:
+            raise RecipeError(f"--image: {experiment.name} has no node that could run it; leave the option out")
     archives = tuple(
         BindMount(
             id=f"image-{number}",
             source=path,
-            target=f"{IMAGES}/image-{number}{'.tar.gz' if path.endswith('gz') else '.tar'}",
+            target=f"{IMAGES}/image-{number}{suffix}",
             reason="asked for by --image",
         )
-        for number, path in enumerate(images, start=1)
+        for number, (path, suffix) in enumerate((images or {}).items(), start=1)
     )
     return attrs.evolve(
         experiment,

@@ -20,7 +20,7 @@ from runner.core.milestones import MilestoneFold
 from runner.core.replay_clock import ReplayClock
 from runner.recorded import classify as module
 from runner.recorded.classify import ClassifiedLog, classify_log
-from runner.recorded.replay import ReplayError
+from runner.recorded.logfile import ReplayError
 
 LOGS = sorted((Path(__file__).parents[1] / "logs").glob("*.log.gz"))
 NAMES = [path.name.removesuffix(".log.gz") for path in LOGS]
@@ -112,7 +112,7 @@ def test_a_line_without_end_needs_no_more_memory_than_a_block(tmp_path: Path) ->
     ("content", "todo"),
     [
         (bytes(range(256)) * 100, "binary data, not a log; give a text log"),
-        (b"\x28\xb5\x2f\xfd rest", "zstd -dc FILE | runner classify -"),
+        (b"\x28\xb5\x2f\xfd rest", "zstd -dc FILE > LOG"),
         (b"\xfd7zXZ\x00 rest", "xz -dc FILE"),
         (b"PK\x03\x04 rest", "unzip -p FILE"),
     ],

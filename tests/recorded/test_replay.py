@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from runner.model.result import RunResult
-from runner.recorded.replay import ReplayError, replay
+from runner.recorded.logfile import ReplayError
+from runner.recorded.replay import replay
 from runner.registry import find
 from runner.runs import RunOptions
 

@@ -95,7 +95,7 @@ async def test_a_version_that_no_table_knows_is_built_with_the_go_that_its_modul
 ) -> None:
     go = script("bin/go", GO)
     build = await gvisor_named("latest", environ=environ)
-    assert (build.version, build.toolchain, build.platforms) == (NEWER, "go1.27.1", ("systrap",))
+    assert (build.version, build.toolchain, build.platforms[0]) == (NEWER, "go1.27.1", "systrap")
     found = await gvisor(build, progress, environ=environ, cache=cache)
     assert found.version == NEWER
     assert (go.parent / "calls").read_text().splitlines()[-1].startswith("go1.27.1 install")

@@ -24,7 +24,11 @@ def test_an_experiment_that_ends_by_itself_is_refused_with_what_ends_it() -> Non
 
 
 def test_the_users_images_lie_where_containerd_imports_from_under_names_it_takes() -> None:
-    mounts = [step for step in recipe(find("68"), images=("/a/x.tar", "/b/y.tgz")).steps if isinstance(step, BindMount)]
+    mounts = [
+        step
+        for step in recipe(find("68"), images={"/a/x.tar": ".tar", "/b/y.tgz": ".tar.gz"}).steps
+        if isinstance(step, BindMount)
+    ]
     assert [(step.source, step.target.rpartition("/")[2]) for step in mounts if step.id.startswith("image")] == [
         ("/a/x.tar", "image-1.tar"),
         ("/b/y.tgz", "image-2.tar.gz"),
