@@ -18,14 +18,14 @@ RUNTIME_RULES: Final = (
         r"|\bsnapshotter cannot be enabled for",
         # containerd tries every snapshotter it knows and says so; only the chosen one matters. dockerd: the row after
         # this.
-        unless=r"skip loading plugin|level=(?:info|warning|debug)|storage-driver",
-        symptom="k3s ends, or containerd finds no snapshotter.",
-        cause="gVisor's overlay takes only some file systems as its upper layer.",
+        unless=r"skip loading plugin|level=(?:info|warning|debug) (?!msg=.Waiting to retrieve agent config)|storage-driver",
+        symptom="k3s ends, or waits for its agent's configuration for ever, or containerd finds no snapshotter.",
+        cause="gVisor's overlay takes only some file systems as its upper layer, and before 2026 not the sandbox's root.",
         workaround="--snapshotter=native. Price: images are copied, not layered.",
         advice="--snapshotter=native",
         links=(f"{_GVISOR}/issues/12475", f"{_GVISOR}/pull/12966"),
-        gone_in="the gofer as upper layer: google/gvisor#12966, 2026-05-13",
-        seen_in=(ORIGINAL,),
+        gone_in="the gofer as upper layer: google/gvisor#12966, 2026-05-13; the matrix met it in 20250503, not in 20260905",
+        seen_in=(ORIGINAL, MATRIX),
     ),
     BlockerRule(
         id="docker-overlay2-unsupported",
