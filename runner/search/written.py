@@ -1,5 +1,6 @@
 """A minimal set as an experiment file: text that declares its parent without what can be spared."""
 
+import textwrap
 from collections.abc import Sequence
 
 from runner.model.experiment import Experiment
@@ -7,8 +8,10 @@ from runner.search.searches import Minimum
 
 _TEMPLATE = '''"""Experiment {number}: what is the least of experiment {parent} that reaches {goal}?
 
-Parent: {parent}. The one change: everything that delta debugging could take away is gone; {kept} of {all} units are left.
-Found with {where}: {confirmed} runs of it reached {goal}.
+Parent: {parent}. The one change: everything that delta debugging could take away is gone; {kept} of {all} units are left:
+{names}.
+
+{found}
 
 What would refute it: {goal} is not reached, or is reached with one of the rest gone as well.
 """
@@ -74,10 +77,14 @@ def experiment_file(
         goal=found.goal,
         kept=len(found.kept),
         all=len(found.kept) + len(found.spared),
-        where=where,
-        confirmed=str(found.confirmed),
+        names=_wrapped(", ".join(unit.id for unit in found.kept)),
+        found=_wrapped(f"Found with {where}: {found.confirmed} runs of it reached {found.goal}."),
         module=module,
         spared="\n".join(f'        "{name}",' for name in (*left_out, *(unit.id for unit in found.spared))),
         slug=slug,
     )
     return f"exp{number:02d}_{slug.replace('-', '_')}.py", text
+
+
+def _wrapped(text: str) -> str:
+    return textwrap.fill(text, width=120, break_long_words=False, break_on_hyphens=False)

@@ -1,0 +1,50 @@
+"""Experiment 71: what is the least of experiment 13 that reaches node-ready?
+
+Parent: 13. The one change: everything that delta debugging could take away is gone; 5 of 19 units are left:
+cgroup-v1, kmsg, cni-stub, no-storage-isolation, sysctl-kubelet.
+
+Found with k3s v1.34.1+k3s1 in gvisor v0.0.0-20260905035102-160fafc42237 systrap mechanism seccomp: 1 of 1 runs of it
+reached node-ready.
+
+What would refute it: node-ready is not reached, or is reached with one of the rest gone as well.
+"""
+
+import attrs
+
+from experiments import exp13_redirect_proc_sys as parent
+from runner.model.experiment import Expected
+from runner.model.units import without
+
+SPARED = frozenset(
+    {
+        "rshared",
+        "iptables-legacy",
+        "snapshotter-native",
+        "fail-swap-on",
+        "no-qos-cgroups",
+        "protect-kernel-defaults",
+        "image-gc",
+        "disable-addons",
+        "kubeconfig-mode",
+        "sysctl-tree",
+        "sysctl-net",
+        "sysctl-extra",
+        "diskstats",
+        "cpuacct-percpu",
+    }
+)
+
+EXPERIMENT = attrs.evolve(
+    without(parent.EXPERIMENT, SPARED),
+    number=71,
+    slug="minimal-node-ready",
+    question="Is what delta debugging leaves of experiment 13 enough to reach node-ready?",
+    parent=13,
+    change="everything that can be spared is gone",
+    refuted_by="node-ready is not reached, or is reached with one of the rest gone as well",
+    assertions=(),
+    target="node-ready",
+    hold_s=0,
+    other_goals=(),
+    expected=(Expected(verdict="pass", ended_by="target-reached", reaches="node-ready"),),
+)
