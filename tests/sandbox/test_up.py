@@ -1,5 +1,6 @@
 """``runner up`` as a person uses it: from a second terminal, on k3s where there is one, else on the upstream components."""
 
+import gzip
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ import pytest
 import trio
 from command import ROOT, RUNNER, environment, traces
 
+from runner.host.images import busybox_archive
 from runner.supply.cache import Cache
 from runner.supply.k3s import find_k3s
 from runner.supply.kubernetes import VERSION, cache_key, datastore_recipe, kubernetes_recipe
@@ -26,7 +28,7 @@ pytestmark = [
     ),
 ]
 ANSWER_WITHIN_S = 60
-IMAGE = "docker.io/local/busybox:1"
+IMAGE = "docker.io/local/mine:1"
 
 
 class Terminal:
@@ -79,9 +81,13 @@ def cluster(results: Path, *words: str) -> Iterator[Terminal]:
     assert process.returncode == 0, (results / "stderr").read_text()[-3000:]
 
 
-def test_a_deployment_is_created_read_executed_in_reached_by_its_service_and_deleted(tmp_path: Path) -> None:
+def test_a_deployment_of_ones_own_image_is_created_read_executed_in_reached_by_its_service_and_deleted(
+    tmp_path: Path,
+) -> None:
     before = traces()
-    with cluster(tmp_path, "exp68") as terminal:
+    image = tmp_path / "mine.tgz"
+    image.write_bytes(gzip.compress(busybox_archive(IMAGE, ("sh",))))
+    with cluster(tmp_path, "exp68", "--image", str(image)) as terminal:
         command = ("sh", "-c", "echo hello from a deployment; exec httpd -f -p 80 -h /www")
         terminal.said("create", "deployment", "web", f"--image={IMAGE}", "--", *command)
         terminal.said("rollout", "status", "deployment/web", "--timeout=60s")
