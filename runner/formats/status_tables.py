@@ -353,7 +353,9 @@ def _gone(here: Mapping[str, Sequence[Met]]) -> str:
         return f"held back in {held[-1]}"
     last = met[-1]
     if last == builds[-1]:
-        return f"still in {last}"
+        before = builds[: builds.index(met[0])]
+        came = any(one.absent for name in before for one in here[name])
+        return f"new in {met[0]}" if came and met == [last] else f"still in {last}"
     free = [name for name in builds[builds.index(last) + 1 :] if any(one.absent for one in here[name])]
     if free:
         return f"gone since {free[0]}, met until {last}"
