@@ -40,6 +40,7 @@ class Change:
         gone: Blockers that only the first shows in experiments that both ran.
         new: Likewise the second.
         facts: Facts of the arena that differ: name, before, after.
+        explained: What is known of it, in words.
     """
 
     before: Column
@@ -49,6 +50,7 @@ class Change:
     gone: tuple[str, ...]
     new: tuple[str, ...]
     facts: tuple[tuple[str, str, str], ...]
+    explained: tuple[str, ...]
 
 
 def changes(plan: Plan, standing: Sequence[tuple[str, Sequence[Attempt | None]]], facts: Facts) -> Iterable[Change]:
@@ -81,6 +83,9 @@ def changes(plan: Plan, standing: Sequence[tuple[str, Sequence[Attempt | None]]]
             gone=tuple(sorted(seen_before - seen_after)),
             new=tuple(sorted(seen_after - seen_before)),
             facts=_differing(*(facts.get((one.build.version, one.platform), MISSING) for one in (before, after))),
+            explained=tuple(
+                one.text for one in plan.explained if (one.before, one.after) == (before.build.name, after.build.name)
+            ),
         )
 
 

@@ -98,6 +98,21 @@ class Ablation:
 
 
 @attrs.frozen(kw_only=True)
+class Explained:
+    """Why neighbouring builds differ, by somebody who read the logs.
+
+    Attributes:
+        before: Name of the older build.
+        after: Name of the newer one.
+        text: For the page; Markdown's back-ticks and links.
+    """
+
+    before: str
+    after: str
+    text: str
+
+
+@attrs.frozen(kw_only=True)
 class Matrix:
     """The declaration.
 
@@ -108,6 +123,7 @@ class Matrix:
         mechanisms: ``own`` is each experiment's own.
         ablate: Where every step is also left out, one at a time.
         impossible: What cannot be.
+        explained: What is known about differences.
         repeat: Attempts at each cell.
         in_doubt: Attempts where they disagree.
     """
@@ -118,6 +134,7 @@ class Matrix:
     mechanisms: tuple[Literal["own", "mount", "seccomp", "syscall"], ...] = (OWN,)
     ablate: tuple[Ablation, ...] = ()
     impossible: tuple[Impossible, ...] = ()
+    explained: tuple[Explained, ...] = ()
     repeat: int = 1
     in_doubt: int = 3
 
@@ -143,7 +160,7 @@ HERE: Final = Build(name="here", version="", platforms=())
 
 def around_us(matrix: Matrix) -> Matrix:
     """The same matrix for the arena ``here``, where nobody chooses the build."""
-    return attrs.evolve(matrix, runsc=(RunscAxis(name=HERE.name),))
+    return attrs.evolve(matrix, runsc=(RunscAxis(name=HERE.name),), explained=())
 
 
 @attrs.frozen(kw_only=True)
@@ -205,12 +222,14 @@ class Plan:
         experiments: In the declared order.
         placed: Cells with their places, build by build: so that a shard needs few builds.
         impossible: Places without a cell.
+        explained: As declared.
     """
 
     columns: tuple[Column, ...]
     experiments: tuple[Experiment, ...]
     placed: tuple[Placed, ...]
     impossible: tuple[NoCell, ...]
+    explained: tuple[Explained, ...] = ()
 
 
 def spread(matrix: Matrix, known: Mapping[int, Experiment], builds: Mapping[str, Build]) -> Plan:
@@ -244,7 +263,17 @@ def spread(matrix: Matrix, known: Mapping[int, Experiment], builds: Mapping[str,
                 Placed(cell=_cell(experiment, column, left_out), column=column, left_out=left_out, unless=unless)
                 for left_out in left_outs
             ]
-    return Plan(columns=columns, experiments=experiments, placed=tuple(placed), impossible=tuple(impossible))
+    names = {column.build.name for column in columns}
+    for one in matrix.explained:
+        if not {one.before, one.after} <= names:
+            raise MatrixError(f"explained: {one.before} to {one.after}: no such builds; there are: {', '.join(names)}")
+    return Plan(
+        columns=columns,
+        experiments=experiments,
+        placed=tuple(placed),
+        impossible=tuple(impossible),
+        explained=matrix.explained,
+    )
 
 
 def column_key(column: Column) -> tuple[str, ...]:

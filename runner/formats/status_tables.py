@@ -285,6 +285,7 @@ def change_section(change: Change, link: Link) -> Section:
             f"{len(change.outcomes)} of {change.compared} experiments came out otherwise; below them, what the probes found"
             " otherwise in the sandbox."
         )
+    text += change.explained
     same_build = change.before.build == change.after.build
     sides = [one.platform if same_build else one.build.name for one in (change.before, change.after)]
     return Section(

@@ -6,7 +6,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from some_cells import SMALL
 
-from runner.core.matrix import Ablation, Build, Impossible, Matrix, MatrixError, RunscAxis, WorkloadAxis, shard, spread
+from runner.core.matrix import (
+    Ablation,
+    Build,
+    Explained,
+    Impossible,
+    Matrix,
+    MatrixError,
+    RunscAxis,
+    WorkloadAxis,
+    shard,
+    spread,
+)
 from runner.model.experiment import Expected, Experiment
 from runner.model.step import TmpfsMount, WorkloadFlag
 from runner.model.view import View, ViewFile
@@ -126,8 +137,9 @@ def test_an_ablation_leaves_out_each_step_and_view_part_once() -> None:
         ({"experiments": ("exp99",)}, "no experiment 'exp99'; there are: exp01"),
         ({"runsc": ()}, "the matrix has no cells"),
         ({"workloads": ()}, "the matrix has no cells"),
+        ({"explained": (Explained(before="old", after="newer", text=""),)}, "old to newer: no such builds"),
     ],
-    ids=["unknown experiment", "no builds", "no workloads"],
+    ids=["unknown experiment", "no builds", "no workloads", "explained without builds"],
 )
 def test_a_matrix_that_cannot_be_meant_is_refused(words: dict[str, object], why: str) -> None:
     with pytest.raises(MatrixError, match=why):

@@ -7,7 +7,7 @@ import pytest
 from some_cells import GOOD, SMALL, attempt
 
 from runner.core.cell import Attempt, CellOutcome
-from runner.core.matrix import Ablation, Build, Matrix, Plan, RunscAxis, WorkloadAxis, spread
+from runner.core.matrix import Ablation, Build, Explained, Matrix, Plan, RunscAxis, WorkloadAxis, spread
 from runner.core.needs import NeedAt, Workaround, until
 from runner.core.status import status
 from runner.model.step import BindMount
@@ -158,6 +158,16 @@ def test_a_change_of_outcomes_stands_beside_the_facts_that_changed() -> None:
     assert change.compared == 1
     assert (change.gone, change.new) == (("dev-kmsg-missing",), ())
     assert change.facts == (("veth", "no", "yes"),)
+
+
+def test_what_is_known_of_a_difference_stands_beside_it_and_nowhere_else() -> None:
+    known = (
+        Explained(before="2025", after="2026", text="because"),
+        Explained(before="2026", after="2025", text="never"),
+    )
+    explained = attrs.evolve(plan(), explained=known)
+    (change,) = status(explained, done(without_2025=FAILED, without_2026=GOOD), {}).changes
+    assert change.explained == ("because",)
 
 
 def test_an_arena_that_was_not_probed_differs_in_nothing() -> None:
