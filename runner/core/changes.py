@@ -61,6 +61,7 @@ def changes(plan: Plan, standing: Sequence[tuple[str, Sequence[Attempt | None]]]
         standing: Experiments with the attempt that stands for each column.
         facts: Facts of the arenas.
     """
+    told: set[str] = set()
     for number, after in enumerate(plan.columns):
         before = _compared_with(plan.columns[:number], after)
         if before is None:
@@ -83,9 +84,15 @@ def changes(plan: Plan, standing: Sequence[tuple[str, Sequence[Attempt | None]]]
             gone=tuple(sorted(seen_before - seen_after)),
             new=tuple(sorted(seen_after - seen_before)),
             facts=_differing(*(facts.get((one.build.version, one.platform), MISSING) for one in (before, after))),
+            # Once a pair of builds, at the first workload that both ran.
             explained=tuple(
-                one.text for one in plan.explained if (one.before, one.after) == (before.build.name, after.build.name)
+                one.text
+                for one in plan.explained
+                if (one.before, one.after) == (before.build.name, after.build.name) and one.text not in told
             ),
+        )
+        told.update(
+            one.text for one in plan.explained if (one.before, one.after) == (before.build.name, after.build.name)
         )
 
 
