@@ -1,5 +1,7 @@
 """The command line: words in, results on stdout, everything else on stderr, exit code by the contract."""
 
+import errno
+import os
 import signal
 import sys
 import traceback
@@ -18,8 +20,25 @@ from runner.cli.number import SECONDS
 from runner.cli.results import print_json, stdout
 from runner.log import configure_log, log
 
+NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+
+class _ReaderGoneError(Exception):
+    """Nobody reads standard output any more."""
+
+
+class _Group(click.Group):
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401  as click
+        try:
+            return super().invoke(ctx)
+        except (BrokenPipeError, SystemExit) as error:
+            # click would make an exit with 1 of a broken pipe, as rich has done already, and 1 is a regression.
+            if isinstance(error, BrokenPipeError) or isinstance(error.__context__, BrokenPipeError):
+                raise _ReaderGoneError from error
+            raise
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("-v", "--verbose", is_flag=True, help="The tool's own log in detail, on stderr.")
 @click.version_option(package_name="k3s-in-gvisor-runner")
 def cli(*, verbose: bool) -> None:
@@ -215,7 +234,11 @@ def main() -> None:
     # Raised as KeyboardInterrupt also by SIGTERM while nothing runs yet; a run installs its own handling.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        cli.main(standalone_mode=False)
+        try:
+            cli.main(standalone_mode=False)
+        finally:
+            # Here, and not when Python ends, where an error could only be ignored.
+            sys.stdout.flush()
     except click.exceptions.Exit as error:
         sys.exit(error.exit_code)
     except click.ClickException as error:
@@ -224,18 +247,27 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         sys.exit(ExitCode.INTERRUPTED)
-    except BrokenPipeError:
+    except (BrokenPipeError, _ReaderGoneError):
         # The reader of our output went away (`| head`): nothing is wrong, and nothing more can be said to it.
-        sys.stderr.close()
+        _drop_output()
         sys.exit(ExitCode.AS_EXPECTED)
     except Exception as error:  # noqa: BLE001  the last place that can name it
         code = exit_code_of(error)
+        if isinstance(error, OSError) and error.errno in NO_SPACE and error.filename is None:
+            _drop_output()
+            click.echo(f"error: cannot write the output: {error.strerror}; free some space there", err=True)
+            sys.exit(ExitCode.HARNESS)
         if code is None:
             # A bug of ours. Python's own exit code for it, 1, would read as an unexpected outcome.
             traceback.print_exc()
             sys.exit(ExitCode.HARNESS)
         click.echo(f"error: {_message(error)}", err=True)
         sys.exit(code)
+
+
+def _drop_output() -> None:
+    """What could not be written is not written; Python would try it once more at its end, and complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _message(error: BaseException) -> str:

@@ -45,11 +45,11 @@ def series_markdown(rows: Sequence[SeriesRow], where: Sequence[str], links: str 
 
 
 def measured_when(rows: Sequence[SeriesRow]) -> str:
-    """``2026-11-24 to 2026-11-25``: when the attempts of the table were made."""
+    """``measured 2026-11-24 to 2026-11-25``: when the attempts of the table were made."""
     days = sorted(attempt.finished_at[:10] for row in rows for attempt in row.attempts)
     if not days:
-        return "never"
-    return days[0] if days[0] == days[-1] else f"{days[0]} to {days[-1]}"
+        return "nothing measured yet"
+    return f"measured {days[0] if days[0] == days[-1] else f'{days[0]} to {days[-1]}'}"
 
 
 def put_between_marks(page: str, block: str) -> str:

@@ -25,7 +25,7 @@ def where_words(rows: Sequence[SeriesRow], ground: Ground) -> list[str]:
     )
     memory_gib = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
     machine = f"{os.cpu_count()} processors, {memory_gib:.0f} GiB, Linux {os.uname().release}"
-    measured = f"measured {measured_when(rows)} with runner {tool_version()} on {machine}"
+    measured = f"{measured_when(rows)} with runner {tool_version()} on {machine}"
     lines = [f"{ground.workload.kind} {ground.workload.version} in {place}; {measured}."]
     if ground.workload.kind == "standin":
         lines.append("Every row is the stand-in, which is not k3s: only the sandbox's own answers are real.")
