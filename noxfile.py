@@ -120,11 +120,14 @@ def formats(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Interceptor against untraced, strace and PRoot, as ratios, on this host and in gVisor; prints Markdown.
 
-    ``nox -s bench -- classify`` and ``-- stored`` measure reading logs against grep, and the commands over many stored runs.
+    ``nox -s bench -- k3s`` measures the mechanisms on real k3s, ``-- classify`` reading logs against grep, ``-- stored`` the
+    commands over many stored runs.
     """
     install(session)
     module = (
-        f"runner.bench.{session.posargs[0]}" if session.posargs[:1] in (["classify"], ["stored"]) else "runner.bench"
+        f"runner.bench.{session.posargs[0]}"
+        if session.posargs[:1] in (["classify"], ["k3s"], ["stored"])
+        else "runner.bench"
     )
     session.run("python", "-m", module, *(session.posargs[1:] if module != "runner.bench" else session.posargs))
 

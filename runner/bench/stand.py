@@ -49,3 +49,14 @@ def run(argv: Sequence[str], **environment: str) -> Cost:
     return Cost(
         cpu_s=used.ru_utime + used.ru_stime, wall_s=time.monotonic() - began, last_word=words[-1] if words else ""
     )
+
+
+def run_judged(argv: Sequence[str]) -> None:
+    """Run one of our own commands to its end; that an experiment fails or passes is not the question here.
+
+    Raises:
+        SystemExit: It could not do its work.
+    """
+    done = subprocess.run(argv, capture_output=True, text=True, cwd=SOURCE, check=False)
+    if done.returncode not in (0, 1):
+        raise SystemExit(f"{' '.join(argv)} ended with {done.returncode}: {done.stderr.strip()[-400:]}")

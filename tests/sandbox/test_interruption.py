@@ -4,13 +4,14 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from command import ROOT, RUNNER, alive, environment, family, runner, traces
+from command import ROOT, RUNNER, alive, environment, family, in_sandbox, runner, traces
 
 pytestmark = pytest.mark.sandbox
 
@@ -167,3 +168,15 @@ def test_kill_9_of_the_tracer_or_of_its_first_tracee_ends_the_run_and_the_result
     assert result["state"] == "finished"
     wait_until("every process to be gone", lambda: not alive(members))
     assert traces() == before
+
+
+def test_kill_9_of_the_tracer_inside_gvisor_leaves_no_tracee_and_the_result_says_so() -> None:
+    # A hand from outside does not reach into the sandbox, so everything happens within: a run in the gVisor around it.
+    done = in_sandbox(f"exec {sys.executable} {ROOT}/tests/sandbox/killing_tracer.py", timeout_s=WITHIN_S * 3)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads(done.stdout)
+    assert found["kernel"].endswith("gvisor")
+    assert (found["code"], found["verdict"], found["reason"]) == (2, "error", "harness-error"), found
+    assert "ended unasked with signal 9; its tracees died with it" in found["detail"]
+    assert "-m runner.standin" in found["tracees"], found
+    assert not found["left"]
