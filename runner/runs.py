@@ -26,8 +26,9 @@ from runner.model.kinds import ArenaKind, Mechanism
 from runner.model.result import ArenaInfo, RunResult, WorkloadInfo
 from runner.supply.cache import Cache
 from runner.supply.gvisors import GVisor, gvisor, gvisor_named, known
-from runner.supply.layer import Layer, LayerUnavailableError
+from runner.supply.layer import Layer, LayerUnavailableError, commands_present
 from runner.supply.layer import layer as package_layer
+from runner.supply.needs import missing, packages_for
 from runner.supply.programs import with_programs
 from runner.supply.runsc import find_runsc
 from runner.supply.supplied import Progress, Supplied
@@ -246,6 +247,10 @@ def _refuse_early(kind: ArenaKind) -> None:
 
 async def _ground(kind: ArenaKind, workload: Workload, options: RunOptions, progress: Progress) -> Ground:
     if kind == "here":
+        # Nothing is laid over a sandbox that is not ours; what it lacks shows late, as pods that never run.
+        if lacking := missing(commands_present(more=workload.commands), workload.commands):
+            commands = ", ".join(need.command for need in lacking)
+            log().warning("arena.lacks", commands=commands, install=" ".join(packages_for(lacking)))
         return Ground(kind=kind, workload=workload)
     if kind == "host":
         return Ground(kind=kind, workload=workload, layer=await package_layer(progress, more=workload.commands))
