@@ -8,6 +8,8 @@ from pathlib import Path
 
 from runner.host.mounts import mount_table
 
+BUILT = "Sun Jan 10 15:06:54 PST 2016"
+
 
 def arena_facts() -> dict[str, str]:
     """Kernel, root filesystem, processors, memory and whether this is gVisor."""
@@ -25,14 +27,16 @@ def arena_facts() -> dict[str, str]:
 def inside_gvisor(proc: Path = Path("/proc")) -> bool:
     """Whether this process runs under gVisor's kernel.
 
-    uname says "gvisor" only since 2026; /proc/version and the kernel's own boot messages have said it all along.
+    uname says "gvisor" only since 2026, and only since then is there a /proc/gvisor; but every gVisor, of 2022 as of 2026, says
+    that its kernel was built in one and the same second of 2016.
     """
     if "gvisor" in platform.release().lower():
         return True
     try:
-        return "gvisor" in (proc / "version").read_text().lower() or (proc / "gvisor").is_dir()
+        said = (proc / "version").read_text()
     except OSError:
         return False
+    return "gvisor" in said.lower() or BUILT in said or (proc / "gvisor").is_dir()
 
 
 def tracing_refused() -> str:
