@@ -87,12 +87,14 @@ def show(exp: str) -> None:
     "--platform",
     type=click.Choice(["", "systrap", "ptrace", "kvm"]),
     default="",
+    metavar="[systrap|ptrace|kvm]",
     help="gVisor's; else the usual one of the build.",
 )
 @click.option(
     "--network",
     type=click.Choice(["", "sandbox", "host"]),
     default="",
+    metavar="[sandbox|host]",
     help="gVisor's; else the usual one of the build.",
 )
 @click.option(

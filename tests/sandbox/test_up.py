@@ -4,13 +4,14 @@ import gzip
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import trio
-from command import ROOT, RUNNER, environment, traces
+from command import ROOT, RUNNER, environment, in_sandbox, traces
 
 from runner.host.images import busybox_archive
 from runner.supply.cache import Cache
@@ -127,6 +128,24 @@ def test_a_control_plane_takes_what_developers_validate_against_it(tmp_path: Pat
         assert terminal.said("get", "deployments", "--all-namespaces", "-o", "name") == "deployment.apps/web\n"
         kubeconfig = next(tmp_path.glob("k3s-in-gvisor/*/kubeconfig"))
         assert kubeconfig.stat().st_mode & 0o777 == 0o600
+
+
+IN_A_SANDBOX_NOT_OURS = f"""
+cd {ROOT} && export PYTHONPATH={ROOT}
+mkfifo /tmp/out
+{sys.executable} -m runner up --control-plane-only --arena here --results /tmp/results > /tmp/out 2> /tmp/err < /dev/null &
+exec 3< /tmp/out && read -r first <&3 && echo "$first"
+{sys.executable} -m runner kubectl create namespace team
+kill -INT $! && wait $! ; echo "up ended with $?"
+{sys.executable} -m runner kubectl get namespaces ; echo "kubectl ended with $?"
+"""
+
+
+def test_inside_gvisor_a_control_plane_is_used_the_same_way() -> None:
+    done = in_sandbox(IN_A_SANDBOX_NOT_OURS, timeout_s=120)
+    opened, *said = done.stdout.splitlines()
+    assert "the cluster can be used" in opened, done.stderr
+    assert said == ["namespace/team created", "up ended with 0", "kubectl ended with 4"], done.stderr
 
 
 def test_a_cluster_that_is_killed_leaves_nothing_that_kubectl_would_take_for_one(tmp_path: Path) -> None:
