@@ -120,11 +120,11 @@ class Examiner:
         arguments = abi.arguments(registers)
         found = [self.kernel.text(tid, arguments[at.path]) for at in call.paths]
         if call.name not in self._always:
-            if self._glance.is_enough(tid, call, arguments, found[0]):
-                return LEAVE
             again = self._redirect_again(tid, call, registers, arguments, found[0] or b"")
             if again is not None:
                 return again
+            if self._glance.is_enough(tid, call, arguments, found[0]):
+                return LEAVE
         texts = [None if text is None else os.fsdecode(text) for text in found]
         places = [
             self._placer.place(tid, call, at, arguments, text) if text else ELSEWHERE
