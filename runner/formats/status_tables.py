@@ -214,6 +214,10 @@ def until_words(workaround: Workaround, builds: Sequence[str]) -> str:
     last, first = until(workaround, builds)
     if last and first:
         return f"needed until {last}, no longer since {first}"
+    by_build = {need.column.build.name: need.need for need in workaround.needs}
+    if last == builds[-1] and not [name for name in builds[:-1] if by_build.get(name) in {"needed", "depends"}]:
+        came = any(by_build.get(name) == "not needed" for name in builds)
+        return f"needed since {last}" if came else f"needed in {last}"
     if last:
         return f"still needed in {last}" if last == builds[-1] else f"needed until {last} at least"
     return f"not needed since {first} at the latest" if first else "not known"
