@@ -63,7 +63,7 @@ class Minimum:
         spared: The others.
         hopeless: Not even the whole experiment reaches the goal.
         confirmed: Runs of the set that is left that reached the goal, of how many.
-        sets: How many sets were asked about.
+        sets: How many sets were asked about and answered.
         made: Runs made now.
         stopped: Whether it ended early.
     """
@@ -204,15 +204,15 @@ def find_minimum(
     """
     aimed = towards(experiment, goal)
     workload = cell_of(aimed).workload
-    sets = 0
+    levels: list[dict[frozenset[str], bool]] = []
     gone: frozenset[str] = frozenset()
     kept: tuple[Unit, ...] | None = None
     hopeless, stopped = False, Stopped()
     try:
         for level in (False, True) if fine else (False,):
             left = units(without(aimed, gone), workload, fine=level)
-            found, asked = _least(without(aimed, gone), left, goal, cell_of, trials)
-            sets += asked
+            levels.append({})
+            found = _least(without(aimed, gone), left, goal, cell_of, trials, levels[-1])
             if isinstance(found, Hopeless):
                 hopeless, kept = True, None
                 break
@@ -228,18 +228,22 @@ def find_minimum(
         spared=tuple(unit for unit in everything if kept is not None and unit.id not in kept_ids),
         hopeless=hopeless,
         confirmed=trials.tally(cell_of(without(aimed, gone)), _reaches(goal)) if kept is not None else Tally(),
-        sets=sets,
+        sets=sum(map(len, levels)),
         made=trials.made,
         stopped=stopped,
     )
 
 
 def _least(
-    aimed: Experiment, left: tuple[Unit, ...], goal: Milestone, cell_of: CellOf, trials: Trials
-) -> tuple[Minimal | Hopeless, int]:
-    """What is left, and how many sets it took to know."""
+    aimed: Experiment,
+    left: tuple[Unit, ...],
+    goal: Milestone,
+    cell_of: CellOf,
+    trials: Trials,
+    answers: dict[frozenset[str], bool],
+) -> Minimal | Hopeless:
+    """What is left; which sets it took to know is put into ``answers``, also when the search is stopped."""
     names = [unit.id for unit in left]
-    answers: dict[frozenset[str], bool] = {}
 
     @cache
     def cell_with(kept: frozenset[str]) -> Cell:
@@ -268,7 +272,7 @@ def _least(
     trials.pursue(wanted)
     end = state()
     assert not isinstance(end, Ask)  # noqa: S101  nothing is wanted any more
-    return end, len(answers)
+    return end
 
 
 def _question(goal: Milestone, names: list[str], kept: frozenset[str]) -> str:
