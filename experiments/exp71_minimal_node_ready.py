@@ -6,6 +6,9 @@ cgroup-v1, kmsg, cni-stub, no-storage-isolation, sysctl-kubelet.
 Found with k3s v1.34.1+k3s1 in gvisor v0.0.0-20260905035102-160fafc42237 systrap mechanism seccomp: 1 of 1 runs of it
 reached node-ready.
 
+The same five are left for node-registered; of sysctl-kubelet all six files are. The node is Ready for a moment only: what keeps
+kube-proxy from ending k3s can be spared, because it ends it a little later. Experiment 72 has what stays.
+
 What would refute it: node-ready is not reached, or is reached with one of the rest gone as well.
 """
 
