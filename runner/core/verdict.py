@@ -141,7 +141,7 @@ def differences(
         found += [f"expected blocker {name} did not appear" for name in sorted(declared - fatal)]
     if expected.reaches is not None and ledger.proof_of_passing(expected.reaches) is None:
         found.append(f"{expected.reaches} not reached")
-    if verdict == "inconclusive":
+    if verdict == "inconclusive" != expected.verdict:
         found += [
             f"fault {fault.id} was not felt: {why}"
             for fault in plan.faults

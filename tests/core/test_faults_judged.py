@@ -8,6 +8,7 @@ from runner.core.outcome import RunIdentity, outcome
 from runner.core.verdict import judge_assertion
 from runner.model.assertion import Metric
 from runner.model.events import Disturb, InterceptionCounted, LineSeen, StepDone, WitnessSeen, WorkloadStarted
+from runner.model.experiment import Expected
 from runner.model.fault import Kill, MemoryLimit, Pause, SlowDisk
 from runner.model.plan import RunPlan
 from runner.model.result import ArenaInfo, WorkloadInfo
@@ -72,6 +73,12 @@ def test_reaching_the_target_under_a_fault_that_was_not_felt_is_inconclusive(fau
     assert any(f"fault {fault.id} was not felt: {why}" in text for text in result.differences)
     (step,) = (step for step in result.steps if step.id == fault.id)
     assert (step.outcome, step.hits) == ("skipped", 0)
+
+
+def test_a_fault_that_nobody_feels_is_as_expected_where_that_is_declared():
+    declared = Expected(verdict="inconclusive", ended_by="target-reached", reaches="node-registered")
+    result = result_of(attrs.evolve(bearing(SLOW), expected=declared), [STARTED, REGISTERED])
+    assert (result.verdict, result.differences) == ("inconclusive", ())
 
 
 def test_delays_that_were_felt_count_and_are_measured():
