@@ -74,8 +74,10 @@ def changes(plan: Plan, standing: Sequence[tuple[str, Sequence[Attempt | None]]]
         ]
         if not pairs:
             continue
-        seen_before = {blocker for pair in pairs for blocker in blockers_of(pair.before)}
-        seen_after = {blocker for pair in pairs for blocker in blockers_of(pair.after)}
+        # A sandbox that did not start meets no blocker, and shows none gone.
+        ran = [pair for pair in pairs if {pair.before.outcome.ending, pair.after.outcome.ending} == {"ran"}]
+        seen_before = {blocker for pair in ran for blocker in blockers_of(pair.before)}
+        seen_after = {blocker for pair in ran for blocker in blockers_of(pair.after)}
         yield Change(
             before=before,
             after=after,

@@ -160,6 +160,12 @@ def test_a_change_of_outcomes_stands_beside_the_facts_that_changed() -> None:
     assert change.facts == (("veth", "no", "yes"),)
 
 
+def test_a_sandbox_that_did_not_start_shows_no_blocker_gone() -> None:
+    silent = attrs.evolve(GOOD, ending="not-started", verdict="error", milestones={})
+    (change,) = status(plan(), done(without_2025=FAILED, without_2026=silent), {}).changes
+    assert (len(change.outcomes), change.gone, change.new) == (1, (), ())
+
+
 def test_what_is_known_of_a_difference_stands_beside_it_and_nowhere_else() -> None:
     known = (
         Explained(before="2025", after="2026", text="because"),
