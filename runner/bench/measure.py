@@ -79,7 +79,7 @@ def tools(layer: str) -> tuple[Tool, ...]:
 def batches(micro: str, scratch: Path) -> tuple[Batch, ...]:
     """What is measured; the Go build only where there is Go."""
     shell = "i=0; while [ $i -lt 60 ]; do /bin/true; i=$((i+1)); done"
-    dd = "dd if=/dev/zero of=/dev/null bs=4096 count=10000 2>/dev/null"
+    dd = "dd if=/dev/zero of=/dev/null bs=1M count=4000 2>/dev/null"
     # The names that are absent are others each time: what the tracer remembers is no help there.
     missing = ("getppid", "5000", "-", "open", "1000", "/etc/passwd", "absent", "1000", "/etc/absent")
     names = (
@@ -91,8 +91,8 @@ def batches(micro: str, scratch: Path) -> tuple[Batch, ...]:
         Batch(names=names, argv=missing),
         Batch(names=("open and close, in the view",), argv=("open", "1000", HIT), hit=True),
         Batch(names=("shell loop, 60 forks",), argv=("timed", "sh", "-c", shell)),
-        # A workload of calls of no interest: one read and one write a block, no path after the start.
-        Batch(names=("dd, 10,000 blocks copied",), argv=("timed", "sh", "-c", dd)),
+        # A workload of calls of no interest: one read and one write a MiB, no path after the start.
+        Batch(names=("dd, 4,000 MiB copied",), argv=("timed", "sh", "-c", dd)),
     ]
     go = shutil.which("go") or "/usr/local/go/bin/go"
     if Path(go).exists():
