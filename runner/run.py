@@ -4,7 +4,8 @@ Wiring only. Every source sends its events into one bounded channel; one consume
 judge, and obeys. The run ends by an event: the judge's stop, never a fixed wait.
 """
 
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import trio
@@ -215,5 +216,15 @@ def _undo(plan: RunPlan, steps: Steps, clock: RunClock, note: Record) -> None:
 
 
 def broken(clock: RunClock, error: BaseException) -> HarnessFailed:
-    """The event for an error of our own that ended a run."""
-    return HarnessFailed(at_s=clock.now_s(), what=f"{type(error).__name__}: {error}")
+    """The event for an error of our own that ended a run; of a nursery's group each error by its own name."""
+    return HarnessFailed(at_s=clock.now_s(), what="; ".join(_names(error)))
+
+
+def _names(error: BaseException) -> Iterator[str]:
+    if isinstance(error, BaseExceptionGroup):
+        for member in error.exceptions:
+            yield from _names(member)
+        return
+    where = traceback.extract_tb(error.__traceback__)[-1:]
+    at = f" ({Path(where[0].filename).name}:{where[0].lineno})" if where else ""
+    yield f"{type(error).__name__}: {error}{at}"
