@@ -12,42 +12,24 @@ kube-proxy from ending k3s can be spared, because it ends it a little later. Exp
 What would refute it: node-ready is not reached, or is reached with one of the rest gone as well.
 """
 
-import attrs
-
 from experiments import exp13_redirect_proc_sys as parent
-from runner.model.experiment import Expected
-from runner.model.units import without
+from experiments.least import least
 
-SPARED = frozenset(
-    {
-        "rshared",
-        "iptables-legacy",
-        "snapshotter-native",
-        "fail-swap-on",
-        "no-qos-cgroups",
-        "protect-kernel-defaults",
-        "image-gc",
-        "disable-addons",
-        "kubeconfig-mode",
-        "sysctl-tree",
-        "sysctl-net",
-        "sysctl-extra",
-        "diskstats",
-        "cpuacct-percpu",
-    }
+SPARED = (
+    "rshared",
+    "iptables-legacy",
+    "snapshotter-native",
+    "fail-swap-on",
+    "no-qos-cgroups",
+    "protect-kernel-defaults",
+    "image-gc",
+    "disable-addons",
+    "kubeconfig-mode",
+    "sysctl-tree",
+    "sysctl-net",
+    "sysctl-extra",
+    "diskstats",
+    "cpuacct-percpu",
 )
 
-EXPERIMENT = attrs.evolve(
-    without(parent.EXPERIMENT, SPARED),
-    number=71,
-    slug="minimal-node-ready",
-    question="Is what delta debugging leaves of experiment 13 enough to reach node-ready?",
-    parent=13,
-    change="everything that can be spared is gone",
-    refuted_by="node-ready is not reached, or is reached with one of the rest gone as well",
-    assertions=(),
-    target="node-ready",
-    hold_s=0,
-    other_goals=(),
-    expected=(Expected(verdict="pass", ended_by="target-reached", reaches="node-ready"),),
-)
+EXPERIMENT = least(parent.EXPERIMENT, SPARED, number=71, slug="minimal-node-ready", goal="node-ready")

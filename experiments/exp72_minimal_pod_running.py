@@ -17,39 +17,26 @@ What would refute it: pod-running is not reached, or is reached with one of the 
 import attrs
 
 from experiments import exp60_host_network_pod as parent
-from runner.model.experiment import Expected
-from runner.model.units import without
+from experiments.least import least
 
-SPARED = frozenset(
-    {
-        "rshared",
-        "cni-stub",
-        "snapshotter-native",
-        "fail-swap-on",
-        "no-qos-cgroups",
-        "protect-kernel-defaults",
-        "image-gc",
-        "disable-addons",
-        "kubeconfig-mode",
-        "sysctl-extra",
-        "diskstats",
-        "cpuacct-percpu",
-    }
+SPARED = (
+    "rshared",
+    "cni-stub",
+    "snapshotter-native",
+    "fail-swap-on",
+    "no-qos-cgroups",
+    "protect-kernel-defaults",
+    "image-gc",
+    "disable-addons",
+    "kubeconfig-mode",
+    "sysctl-extra",
+    "diskstats",
+    "cpuacct-percpu",
 )
 
+_LEAST = least(parent.EXPERIMENT, SPARED, number=72, slug="minimal-pod-running", goal="pod-running")
 EXPERIMENT = attrs.evolve(
-    without(parent.EXPERIMENT, SPARED),
-    number=72,
-    slug="minimal-pod-running",
-    question="Is what delta debugging leaves of experiment 60 enough to reach pod-running?",
-    parent=60,
-    change="everything that can be spared is gone",
-    refuted_by="pod-running is not reached, or is reached with one of the rest gone as well",
-    assertions=(),
-    target="pod-running",
-    hold_s=0,
-    expected=(
-        Expected(verdict="pass", ended_by="target-reached", reaches="pod-running"),
-        parent.EXPERIMENT.expected[-1],
-    ),
+    _LEAST,
+    other_goals=parent.EXPERIMENT.other_goals,
+    expected=(*_LEAST.expected, parent.EXPERIMENT.expected[-1]),
 )

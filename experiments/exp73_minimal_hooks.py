@@ -12,45 +12,27 @@ It is as far as k3s comes in gVisor of 2022-12: the kubelet wants to make its di
 What would refute it: poststart-hooks-done is not reached, or is reached with one of the rest gone as well.
 """
 
-import attrs
-
 from experiments import exp13_redirect_proc_sys as parent
-from runner.model.experiment import Expected
-from runner.model.units import without
+from experiments.least import least
 
-SPARED = frozenset(
-    {
-        "rshared",
-        "kmsg",
-        "iptables-legacy",
-        "snapshotter-native",
-        "fail-swap-on",
-        "no-qos-cgroups",
-        "no-storage-isolation",
-        "protect-kernel-defaults",
-        "image-gc",
-        "disable-addons",
-        "kubeconfig-mode",
-        "sysctl-tree",
-        "sysctl-kubelet",
-        "sysctl-net",
-        "sysctl-extra",
-        "diskstats",
-        "cpuacct-percpu",
-    }
+SPARED = (
+    "rshared",
+    "kmsg",
+    "iptables-legacy",
+    "snapshotter-native",
+    "fail-swap-on",
+    "no-qos-cgroups",
+    "no-storage-isolation",
+    "protect-kernel-defaults",
+    "image-gc",
+    "disable-addons",
+    "kubeconfig-mode",
+    "sysctl-tree",
+    "sysctl-kubelet",
+    "sysctl-net",
+    "sysctl-extra",
+    "diskstats",
+    "cpuacct-percpu",
 )
 
-EXPERIMENT = attrs.evolve(
-    without(parent.EXPERIMENT, SPARED),
-    number=73,
-    slug="minimal-hooks",
-    question="Is what delta debugging leaves of experiment 13 enough to reach poststart-hooks-done?",
-    parent=13,
-    change="everything that can be spared is gone",
-    refuted_by="poststart-hooks-done is not reached, or is reached with one of the rest gone as well",
-    assertions=(),
-    target="poststart-hooks-done",
-    hold_s=0,
-    other_goals=(),
-    expected=(Expected(verdict="pass", ended_by="target-reached", reaches="poststart-hooks-done"),),
-)
+EXPERIMENT = least(parent.EXPERIMENT, SPARED, number=73, slug="minimal-hooks", goal="poststart-hooks-done")

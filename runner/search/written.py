@@ -16,32 +16,14 @@ Parent: {parent}. The one change: everything that delta debugging could take awa
 What would refute it: {goal} is not reached, or is reached with one of the rest gone as well.
 """
 
-import attrs
-
 from experiments import {module} as parent
-from runner.model.experiment import Expected
-from runner.model.units import without
+from experiments.least import least
 
-SPARED = frozenset(
-    {{
+SPARED = (
 {spared}
-    }}
 )
 
-EXPERIMENT = attrs.evolve(
-    without(parent.EXPERIMENT, SPARED),
-    number={number},
-    slug="{slug}",
-    question="Is what delta debugging leaves of experiment {parent} enough to reach {goal}?",
-    parent={parent},
-    change="everything that can be spared is gone",
-    refuted_by="{goal} is not reached, or is reached with one of the rest gone as well",
-    assertions=(),
-    target="{goal}",
-    hold_s=0,
-    other_goals=(),
-    expected=(Expected(verdict="pass", ended_by="target-reached", reaches="{goal}"),),
-)
+EXPERIMENT = least(parent.EXPERIMENT, SPARED, number={number}, slug="{slug}", goal="{goal}")
 '''
 
 
@@ -80,7 +62,7 @@ def experiment_file(
         names=_wrapped(", ".join(unit.id for unit in found.kept)),
         found=_wrapped(f"Found with {where}: {found.confirmed} runs of it reached {found.goal}."),
         module=module,
-        spared="\n".join(f'        "{name}",' for name in (*left_out, *(unit.id for unit in found.spared))),
+        spared="\n".join(f'    "{name}",' for name in (*left_out, *(unit.id for unit in found.spared))),
         slug=slug,
     )
     return f"exp{number:02d}_{slug.replace('-', '_')}.py", text
