@@ -13,9 +13,9 @@ from runner.core.matrix import column_key
 from runner.core.status import GOALS, Status
 from runner.formats.markdown import cell
 from runner.formats.sections import Entry, Section, Tone, sections_markdown
+from runner.formats.status_blockers import blockers
 from runner.formats.status_tables import (
     Link,
-    blockers,
     change_anchor,
     change_section,
     change_title,
