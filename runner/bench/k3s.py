@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from runner.bench.stand import on_what, run_judged
+from runner.bench.stand import on_what, run
 
 ROUNDS = 5
 MECHANISMS = ("mount", "seccomp", "syscall")
@@ -51,7 +51,8 @@ def main() -> int:
 def _stored(experiment: str, mechanism: str, results: Path) -> Path:
     """The directory of one new run on k3s, whatever came out."""
     words = ("run", experiment, "--workload", "k3s", "--mechanism", mechanism, "--results", str(results))
-    run_judged((sys.executable, "-m", "runner", *words))
+    # That an experiment comes out otherwise than declared is not the question here.
+    run((sys.executable, "-m", "runner", *words), ends=(0, 1))
     return (results / experiment / "latest").resolve()
 
 

@@ -40,9 +40,15 @@ CODES: dict[type[Exception], ExitCode] = {
 
 def exit_code_of(error: BaseException) -> ExitCode | None:
     """The code for an expected error, also inside the groups that nurseries raise; None for a bug."""
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
+    error = lone(error)
     for kind, code in CODES.items():
         if isinstance(error, kind):
             return code
     return None
+
+
+def lone(error: BaseException) -> BaseException:
+    """The one error inside the groups that nurseries raise; a group of several stays one."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error

@@ -231,7 +231,7 @@ for command in _COMMANDS:
 
 def main() -> None:
     """Entry point: turns every expected error into one message and its exit code."""
-    from runner.cli.errors import exit_code_of  # noqa: PLC0415
+    from runner.cli.errors import exit_code_of, lone  # noqa: PLC0415
 
     # Raised as KeyboardInterrupt also by SIGTERM while nothing runs yet; a run installs its own handling.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -263,19 +263,13 @@ def main() -> None:
             # A bug of ours. Python's own exit code for it, 1, would read as an unexpected outcome.
             traceback.print_exc()
             sys.exit(ExitCode.HARNESS)
-        click.echo(f"error: {_message(error)}", err=True)
+        click.echo(f"error: {lone(error)}", err=True)
         sys.exit(code)
 
 
 def _drop_output() -> None:
     """What could not be written is not written; Python would try it once more at its end, and complain."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-
-
-def _message(error: BaseException) -> str:
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
-    return str(error)
 
 
 def _stderr() -> Console:
