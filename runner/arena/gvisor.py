@@ -10,7 +10,14 @@ namespace (left behind by a kill), and gives no place to put the overlay.
 import json
 from pathlib import Path
 
-from runner.arena.private_root import ENVIRONMENT, HOSTNAME, SandboxCommand, on_other_filesystems, script, settings
+from runner.arena.private_root import (
+    ENVIRONMENT,
+    HOSTNAME,
+    SandboxCommand,
+    on_other_filesystems,
+    script_over_root,
+    settings,
+)
 
 # `--overlay2=none` keeps the root 9p: with gVisor's own overlay on top statfs says overlayfs, and that part of the story
 # is not reproduced. `--ignore-cgroups`: the sandbox's own cgroups are mounted by a step, the machine's are not touched.
@@ -57,7 +64,7 @@ def sandbox_command(
             *unshare,
             "sh",
             "-c",
-            script("root.sh") + script("gvisor.sh"),
+            script_over_root("gvisor.sh"),
             "runner-sandbox",
             str(work),
             str(layer) if layer else "",

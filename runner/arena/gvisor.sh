@@ -1,4 +1,4 @@
-# After root.sh: start the sandbox over the root that it made.
+# After root.sh and libraries.sh: start the sandbox over the root that it made.
 #
 # $1 runsc   $2... runsc's flags; BUNDLE is the OCI bundle's config.json.
 runsc=$1

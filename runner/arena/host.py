@@ -16,7 +16,15 @@ from pathlib import Path
 import trio
 
 from runner.arena import cgroups
-from runner.arena.private_root import ENVIRONMENT, SOURCE, SandboxCommand, on_other_filesystems, script, settings
+from runner.arena.private_root import (
+    ENVIRONMENT,
+    SOURCE,
+    SandboxCommand,
+    on_other_filesystems,
+    script,
+    script_over_root,
+    settings,
+)
 
 DROPPED = ("mac_admin", "mac_override", "sys_boot", "sys_module", "sys_rawio", "sys_time", "wake_alarm")
 CLEAN_UP_WITHIN_S = 2.0
@@ -43,7 +51,7 @@ def host_command(
             "runner.arena.guard",
             "sh",
             "-c",
-            script("root.sh") + script("host.sh"),
+            script_over_root("host.sh"),
             "runner-host",
             str(work),
             str(layer) if layer else "",

@@ -2,7 +2,7 @@
 
 The root is an overlay over the machine's, its upper layer a tmpfs, so nothing written reaches the machine; the network is one
 veth end of which nothing is behind the other. All of it lives in namespaces that end with the run. The mounting and linking
-itself is ``root.sh``, the first part of each arena's script.
+itself is ``root.sh``, the first part of each arena's script; ``libraries.sh`` is the second.
 """
 
 import os
@@ -49,6 +49,11 @@ class SandboxCommand:
 def script(name: str) -> str:
     """One of the shell scripts beside this module."""
     return files("runner.arena").joinpath(name).read_text()
+
+
+def script_over_root(name: str) -> str:
+    """The script that makes the root, and goes on with one that starts an arena over it."""
+    return script("root.sh") + script("libraries.sh") + script(name)
 
 
 def settings(tmpfs_mib: int) -> dict[str, str]:

@@ -72,6 +72,12 @@ def test_without_any_mechanism_the_kubelet_meets_the_real_proc_sys(tmp_path: Pat
     assert code == 0
 
 
+def test_iptables_finds_its_libraries_in_the_sandbox_without_a_search() -> None:
+    done = in_sandbox("LD_DEBUG=libs iptables-legacy -V 2>&1")
+    assert "trying file=" in done.stdout, done.stdout + done.stderr
+    assert "search path=" not in done.stdout
+
+
 def test_inside_somebody_elses_gvisor_the_same_experiment_runs_here_and_leaves_it_as_it_was() -> None:
     # iptables' own lock file is no business of ours.
     look = (
