@@ -284,7 +284,6 @@ def in_arena(
     if ground.kind == "here":
         return Inside(argv=command, env={**os.environ, "PYTHONPATH": str(SOURCE)})
     work = sandbox_directory()
-    work.mkdir(parents=True, exist_ok=True)
     layer = ground.layer.path if ground.layer else None
     shown = (*paths_of_this_program(), *ground.workload.needs, *programs)
     if ground.runsc is None:
@@ -304,8 +303,13 @@ def in_arena(
 
 
 def sandbox_directory() -> Path:
-    """Where a sandbox of ours has its root, in a mount namespace of its own: for everyone else the directory stays empty."""
-    return Cache.of_user().root / "sandbox"
+    """Where a sandbox of ours has its root, in a mount namespace of its own: for everyone else the directory stays empty.
+
+    It is made if it is missing.
+    """
+    directory = Cache.of_user().root / "sandbox"
+    directory.mkdir(parents=True, exist_ok=True)
+    return directory
 
 
 def _environment(ground: Ground) -> dict[str, str]:

@@ -7,8 +7,9 @@ itself is ``root.sh``, the first part of each arena's script; ``libraries.sh`` i
 
 import os
 import shutil
+import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 
@@ -90,3 +91,29 @@ def on_other_filesystems(paths: tuple[Path, ...]) -> tuple[Path, ...]:
     root = Path("/").stat().st_dev
     elsewhere = [path for path in paths if path.exists() and path.stat().st_dev != root]
     return tuple(path for path in elsewhere if not any(other in path.parents for other in elsewhere))
+
+
+def run_to_its_end(
+    argv: Sequence[str], env: Mapping[str, str], *, timeout_s: float | None
+) -> "subprocess.CompletedProcess[str]":
+    """Run an arena's command, which takes the end of its input for the end of the run, until it ends by itself.
+
+    Raises:
+        OSError: It cannot be started.
+        subprocess.TimeoutExpired: It took longer, and was killed.
+    """
+    lifeline, held = os.pipe()
+    try:
+        return subprocess.run(
+            argv,
+            env=dict(env),
+            stdin=lifeline,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=timeout_s,
+            start_new_session=True,
+        )
+    finally:
+        os.close(lifeline)
+        os.close(held)

@@ -1,12 +1,12 @@
 """Facts of the arenas of a matrix, one set a build and platform, found once and kept beside the cells."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 from runner import atomic
+from runner.arena.private_root import run_to_its_end
 from runner.core.cell import Cell
 from runner.host.probes import KERNEL, PROBES
 from runner.log import log
@@ -47,24 +47,11 @@ def find_facts(results: Path, cell: Cell, ground: Ground) -> None:
         return
     path = results / DIRECTORY / f"{cell.runsc.replace('/', '-')}-{cell.platform}.json"
     inside = in_arena((sys.executable, "-m", "runner.host.probes"), ground)
-    # Standard input is the arena's lifeline: it has to stay open for as long as this waits.
-    lifeline, held = os.pipe()
     try:
-        done = subprocess.run(
-            inside.argv,
-            env=inside.env,
-            stdin=lifeline,
-            capture_output=True,
-            text=True,
-            timeout=PROBES_WITHIN_S,
-            check=True,
-            start_new_session=True,
-        )
+        done = run_to_its_end(inside.argv, inside.env, timeout_s=PROBES_WITHIN_S)
+        done.check_returncode()
         facts = json.loads(done.stdout)
         text = json.dumps({"runsc": cell.runsc, "platform": cell.platform, "facts": facts}, indent=1)
         atomic.write_text(path, text + "\n")
     except (OSError, ValueError, subprocess.SubprocessError) as error:
         log().warning("facts.failed", runsc=cell.runsc, error=str(error))
-    finally:
-        os.close(lifeline)
-        os.close(held)

@@ -49,12 +49,14 @@ def merge(into: Path, sources: Sequence[Path], *, compress: bool = False) -> Mer
     """
     taken = known = 0
     conflicts: list[str] = []
-    for source in sources:
-        journal = Journal(source)
+    journals = [(source, Journal(source)) for source in sources]
+    # All are looked at before anything is taken: of a mistyped call nothing is left behind.
+    for source, journal in journals:
         if not journal.attempts:
             raise NoSuchRunError(
                 f"{source}: no attempts in it; name a results directory in which a matrix or series was run"
             )
+    for source, journal in journals:
         _copy_facts(source / FACTS, into / FACTS)
         for attempt in (one for attempts in journal.attempts.values() for one in attempts):
             there = into / DIRECTORY / file_name(attempt)

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from runner.cli.exit_codes import ExitCode
 from runner.cli.number import SECONDS
-from runner.cli.results import RESULTS, print_json, stdout
+from runner.cli.results import RESULTS, RESULTS_IF_ANY, print_json, refuse_absent, stdout
 from runner.core.counted import counted
 
 if TYPE_CHECKING:
@@ -177,7 +177,7 @@ def matrix_run(
 
 @matrix.command("show")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-@RESULTS
+@RESULTS_IF_ANY
 @click.pass_obj
 def matrix_show(declaration: Path, /, *, as_json: bool, results: Path) -> None:
     """List the cells, with what is known of each, and the places without a cell, with the reason; runs nothing."""
@@ -205,6 +205,7 @@ def matrix_show(declaration: Path, /, *, as_json: bool, results: Path) -> None:
     "directories",
     multiple=True,
     type=click.Path(file_okay=False, path_type=Path),
+    callback=refuse_absent,
     default=tuple(map(Path, ("results/matrix", "results/series", "results", "results/searches"))),
     show_default=True,
     help="Where attempts are; may be given more than once, and the first that has one is linked.",

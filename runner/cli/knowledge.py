@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from runner.cli.exit_codes import ExitCode
-from runner.cli.results import RESULTS, RUN_WORDS, complete_run, print_json, refuse_options, stdout
+from runner.cli.results import RESULTS, RESULTS_IF_ANY, RUN_WORDS, complete_run, print_json, refuse_options, stdout
 
 SHELLS = ("bash", "zsh", "fish")
 # How much of a mistyped name must fit, 0 to 1, for it to be offered.
@@ -42,7 +42,7 @@ def _near(word: str, names: Iterable[str]) -> list[str]:
     metavar="DIR",
     help="Write a page for every blocker and an index there instead (docs/blockers).",
 )
-@RESULTS
+@RESULTS_IF_ANY
 def explain(blocker: str | None, *, as_json: bool, markdown: Path | None, results: Path) -> None:
     """Say what is known about BLOCKER: symptom, cause, workaround, upstream threads, and where it was seen or overcome.
 
@@ -106,7 +106,7 @@ def bundle(run: str, *, out: Path | None, no_redact: bool, results: Path) -> Non
 
 @click.command("list")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-@RESULTS
+@RESULTS_IF_ANY
 def list_experiments(*, as_json: bool, results: Path) -> None:
     """List the experiments with their questions, and how each came out last."""
     from runner.registry import all_experiments  # noqa: PLC0415

@@ -9,10 +9,12 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 from rich.console import Console
 
 from runner.cli.exit_codes import ExitCode
@@ -25,9 +27,42 @@ if TYPE_CHECKING:
 _TRAILING = re.compile(r"[ \t]+$", re.MULTILINE)
 # RUN may be -1 or -2, which click would take for options.
 RUN_WORDS = {"ignore_unknown_options": True}
-RESULTS = click.option(
-    "--results", type=click.Path(file_okay=False, path_type=Path), default=Path("results"), show_default=True
+
+
+def _absent_though_named(context: click.Context, parameter: click.Parameter, directories: Sequence[Path]) -> list[Path]:
+    """Directories that the user named and that are not there: a default need not exist yet, a name is meant."""
+    named = context.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
+    completing = context.resilient_parsing
+    return [path for path in directories if named and not completing and not path.is_dir()]
+
+
+def _say_if_absent(context: click.Context, parameter: click.Parameter, results: Path) -> Path:
+    if _absent_though_named(context, parameter, (results,)):
+        click.echo(f"note: {results}: no such directory, so nothing counts as run", err=True)
+    return results
+
+
+def refuse_absent(
+    context: click.Context, parameter: click.Parameter, directories: tuple[Path, ...]
+) -> tuple[Path, ...]:
+    """Callback of an option that names directories with runs: each that is named must be there."""
+    from runner.host.store import NoSuchRunError  # noqa: PLC0415
+
+    for absent in _absent_though_named(context, parameter, directories):
+        raise NoSuchRunError(f"{absent}: no such directory; name one in which a matrix or series was run")
+    return directories
+
+
+_results = partial(
+    click.option,
+    "--results",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("results"),
+    show_default=True,
 )
+RESULTS = _results()
+RESULTS_IF_ANY = _results(callback=_say_if_absent)
+"""For commands that answer without any results as well: a directory that was named and is not there is said, not refused."""
 
 
 def complete_run(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:

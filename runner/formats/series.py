@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from runner.core.series import SeriesRow
 from runner.formats.markdown import VERDICT_SIGNS, Safe, cell, table
+from runner.formats.words import days
 
 HEADINGS = ("experiment", "run time", "blockers hit", "furthest milestone", "verdict", "same outcome")
 BEGIN = "<!-- series:begin, made by `nox -s series -- --page FILE` -->"
@@ -46,10 +47,8 @@ def series_markdown(rows: Sequence[SeriesRow], where: Sequence[str], links: str 
 
 def measured_when(rows: Sequence[SeriesRow]) -> str:
     """``measured 2026-11-24 to 2026-11-25``: when the attempts of the table were made."""
-    days = sorted(attempt.finished_at[:10] for row in rows for attempt in row.attempts)
-    if not days:
-        return "nothing measured yet"
-    return f"measured {days[0] if days[0] == days[-1] else f'{days[0]} to {days[-1]}'}"
+    attempts = [attempt for row in rows for attempt in row.attempts]
+    return f"measured {days(attempts)}" if attempts else "nothing measured yet"
 
 
 def put_between_marks(page: str, block: str) -> str:

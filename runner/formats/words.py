@@ -4,7 +4,9 @@ What this module must not do: lay anything out.
 """
 
 import shlex
+from collections.abc import Iterable
 
+from runner.core.cell import Attempt
 from runner.core.compared import Comparison, Row, TimeRow
 from runner.core.prepare import WHOLE_VIEW
 from runner.core.statistics import Spread
@@ -50,6 +52,12 @@ def left_out(result: RunResult) -> tuple[str, ...]:
     if len(parts) > 1 and all(part in names for part in parts):
         return (*(step.id for step in names if step not in parts), WHOLE_VIEW)
     return tuple(step.id for step in names)
+
+
+def days(attempts: Iterable[Attempt]) -> str:
+    """``2026-11-24 to 2026-11-25``: when attempts, of which there is one at least, were made; one day is said once."""
+    made = {attempt.finished_at[:10] for attempt in attempts}
+    return min(made) if len(made) == 1 else f"{min(made)} to {max(made)}"
 
 
 def spread_words(spread: Spread | None, unit: str) -> str:

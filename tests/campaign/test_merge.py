@@ -129,9 +129,10 @@ def test_logs_are_kept_compressed_and_the_same_each_time(tmp_path: Path) -> None
     assert everything(tmp_path / "one") == everything(tmp_path / "two")
 
 
-def test_a_directory_without_attempts_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="no attempts in it"):
-        merge(tmp_path / "merged", [tmp_path / "nothing"])
+def test_a_directory_without_attempts_is_refused_before_anything_is_taken(tmp_path: Path) -> None:
+    run(tmp_path / "shard", PLACED[:1])
+    with pytest.raises(StoreError, match="nothing: no attempts in it"):
+        merge(tmp_path / "merged", [tmp_path / "shard", tmp_path / "nothing"])
     assert not (tmp_path / "merged").exists()
 
 

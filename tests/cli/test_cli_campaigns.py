@@ -71,7 +71,8 @@ def test_a_bad_declaration_is_named_with_the_key(text: str, why: str, declaratio
 def test_show_lists_every_cell_and_runs_nothing(declaration: Path, tmp_path: Path) -> None:
     said = runner("matrix", "--declaration", str(declaration), "show", "--json", "--results", str(tmp_path / "none"))
     assert said.exit_code == 0, said.output
-    assert [(row["runsc"], row["outcome"]) for row in json.loads(said.output)] == [
+    assert said.stderr == f"note: {tmp_path / 'none'}: no such directory, so nothing counts as run\n"
+    assert [(row["runsc"], row["outcome"]) for row in json.loads(said.stdout)] == [
         ("2025-10", "not run"),
         ("2026-09", "not run"),
     ]
@@ -92,7 +93,39 @@ def test_the_page_leads_to_each_result_and_names_what_could_not_be_had(declarati
     assert "[❌ workload-started, some-blocker](../results/exp13/run-1/result.json)" in markdown
     page = (tmp_path / "docs/status.html").read_text()
     assert 'href="../results/exp13/run-1/result.json"' in page
-    assert "2 cells, 1 fail, 1 unavailable" in page
+    assert "from 2 runs, 2026-11-25: 2 cells, 1 fail, 1 unavailable" in page
+
+
+@pytest.mark.parametrize(
+    ("names", "why"),
+    [
+        (["none"], "none: no such directory"),
+        (["full", "none"], "none: no such directory"),
+        (["empty"], "empty: no attempt at a cell of this matrix"),
+    ],
+    ids=", ".join,
+)
+def test_no_page_is_made_from_nothing_or_from_a_directory_that_is_not_there(
+    names: list[str],
+    why: str,
+    declaration: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Journal.write(tmp_path / "full", attempt(plan_of(read_matrix(declaration)).placed[0].cell, GOOD))
+    (tmp_path / "empty").mkdir()
+    words = [word for name in names for word in ("--results", str(tmp_path / name))]
+    out = tmp_path / "docs/status.md"
+    argv = ["runner", "matrix", "--declaration", str(declaration), "page", "--out", str(out), *words]
+    monkeypatch.setattr(sys, "argv", argv)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == ExitCode.NOTHING_RUN
+    said = capsys.readouterr()
+    assert (said.out, said.err.count("\n")) == ("", 1)
+    assert f"error: {tmp_path / why}" in said.err
+    assert not out.parent.exists()
 
 
 def test_merging_says_what_it_took_and_ends_with_one_on_a_conflict(declaration: Path, tmp_path: Path) -> None:

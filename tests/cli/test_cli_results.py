@@ -352,3 +352,12 @@ def test_explain_offers_the_blockers_that_a_word_may_mean(word: str, offer: str)
     done = command("explain", word)
     assert done.returncode == 64
     assert offer in done.stderr
+
+
+@pytest.mark.parametrize("words", [("list",), ("explain", "dev-kmsg-missing")], ids=" ".join)
+def test_a_directory_of_results_that_was_named_and_is_not_there_is_said(words: tuple[str, ...], tmp_path: Path) -> None:
+    absent = tmp_path / "none"
+    said = runner(absent, *words, "--json")
+    assert (said.exit_code, said.stderr) == (0, f"note: {absent}: no such directory, so nothing counts as run\n")
+    json.loads(said.stdout)
+    assert CliRunner().invoke(cli, [*words, "--json"]).stderr == ""

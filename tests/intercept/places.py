@@ -9,8 +9,8 @@ from typing import Any
 import trio
 
 from runner.arena.gvisor import sandbox_command
-from runner.arena.private_root import SOURCE, paths_of_this_program
-from runner.supply.cache import Cache
+from runner.arena.private_root import paths_of_this_program, run_to_its_end
+from runner.runs import sandbox_directory
 from runner.supply.gvisors import gvisor, gvisor_named
 
 SCRIPT = Path(__file__).parent / "differential.py"
@@ -25,25 +25,19 @@ def in_gvisor(name: str, programs: Path, *subjects: str) -> dict[str, Any]:
     """
     build = trio.run(gvisor_named, name)
     runsc = trio.run(gvisor, build, lambda text, _fraction: sys.stderr.write(f"{text}\n"))
-    work = Cache.of_user().root / "sandbox"
-    work.mkdir(parents=True, exist_ok=True)
     sandbox = sandbox_command(
         runsc=runsc.path,
         platform=build.platforms[0],
         network=build.network,
         layer=None,
-        work=work,
+        work=sandbox_directory(),
         inside=(sys.executable, str(SCRIPT), "--here", str(programs), *subjects),
         shown=(*paths_of_this_program(), programs),
     )
-    # Its input stays open: the sandbox takes the end of it for the end of the run.
-    with subprocess.Popen(
-        sandbox.argv, env=dict(sandbox.env), cwd=SOURCE, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        text = process.stdout.read()
-    assert process.returncode == 0, f"the suite in gVisor {name} ended with {process.returncode}: {text[-400:]}"
-    document: dict[str, Any] = json.loads(text)
+    done = run_to_its_end(sandbox.argv, sandbox.env, timeout_s=None)
+    said = f"{done.stdout[-400:]}{done.stderr[-400:]}"
+    assert done.returncode == 0, f"the suite in gVisor {name} ended with {done.returncode}: {said}"
+    document: dict[str, Any] = json.loads(done.stdout)
     return document
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import trio
 
 from runner.arena.gvisor import sandbox_command
-from runner.arena.private_root import paths_of_this_program
-from runner.supply.cache import Cache
+from runner.arena.private_root import paths_of_this_program, run_to_its_end
+from runner.runs import sandbox_directory
 from runner.supply.layer import layer
 from runner.supply.runsc import find_runsc
 
@@ -43,32 +43,15 @@ def in_sandbox(script: str, timeout_s: float = 60) -> "subprocess.CompletedProce
     def silent(_text: str, _fraction: float | None) -> None:
         pass
 
-    work = Cache.of_user().root / "sandbox"
-    work.mkdir(parents=True, exist_ok=True)
     sandbox = sandbox_command(
         runsc=trio.run(find_runsc, silent).path,
         platform="",
         layer=trio.run(layer, silent).path,
-        work=work,
+        work=sandbox_directory(),
         inside=("sh", "-c", script),
         shown=paths_of_this_program(),
     )
-    # Its input stays open: the sandbox takes the end of it for the end of the run.
-    lifeline, held = os.pipe()
-    try:
-        return subprocess.run(
-            sandbox.argv,
-            env=dict(sandbox.env),
-            cwd=ROOT,
-            stdin=lifeline,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=timeout_s,
-        )
-    finally:
-        os.close(lifeline)
-        os.close(held)
+    return run_to_its_end(sandbox.argv, sandbox.env, timeout_s=timeout_s)
 
 
 def run_standin(results: Path, *words: str) -> tuple[int, dict[str, Any]]:
