@@ -29,7 +29,6 @@ from runner.model.events import (
     AnyEvent,
     HarnessFailed,
     Interrupted,
-    LineSeen,
     RunFinished,
     StepDone,
     WorkloadExited,
@@ -146,12 +145,13 @@ class _Run:
         """Seconds that the workload may take; None when it goes on until somebody ends it."""
         return None if self._plan.keep else self._plan.deadline_s
 
-    def see(self, event: AnyEvent) -> None:
-        self._directory.record(event)
-        self.judge.see(event)
-        self._watcher(event, self.judge)
-        if not isinstance(event, LineSeen) or self.clock.now_s() - self._written_s > RESULT_EVERY_S:
-            self.write()
+    def see(self, *events: AnyEvent) -> None:
+        """Put a batch of events on record, then take each into account."""
+        self._directory.record(*events)
+        for event in events:
+            self.judge.see(event)
+            self._watcher(event, self.judge)
+        self.write()
 
     def note_limits(self, limited: Limited) -> None:
         """Put on record which limits lie around the sandbox, and what was felt of them so far."""
@@ -209,8 +209,7 @@ async def _follow(process: "subprocess.Popen[bytes]", run: _Run, limited: Limite
             async with trio.lowlevel.FdStream(os.dup(process.stdout.fileno())) as stream:
                 async for chunk in stream:
                     spoken.set()
-                    for line in splitter.feed(bytes(chunk)):
-                        _see_line(line.text, run)
+                    run.see(*[_event(line.text, run.clock) for line in splitter.feed(bytes(chunk))])
             await trio.to_thread.run_sync(process.wait)
             guarded.cancel_scope.cancel()
         nursery.cancel_scope.deadline = trio.current_time() + 1
@@ -243,14 +242,12 @@ async def _end_if_stuck(process: "subprocess.Popen[bytes]", run: _Run, spoken: t
     process.kill()
 
 
-def _see_line(text: str, run: _Run) -> None:
+def _event(text: str, clock: RunClock) -> AnyEvent:
     try:
-        event = event_from_line(text)
+        return event_from_line(text)
     except FormatError as error:
-        event = HarnessFailed(
-            at_s=run.clock.now_s(), what=f"the inside of the arena said something else than events: {error}"
-        )
-    run.see(event)
+        what = f"the inside of the arena said something else than events: {error}"
+        return HarnessFailed(at_s=clock.now_s(), what=what)
 
 
 async def _keep_tail(fd: int, kept: bytearray) -> None:

@@ -14,7 +14,7 @@ from runner.host.clock import RunClock
 from runner.intercept.mounts import enter_private_namespace
 from runner.intercept.view_layer import ViewError
 from runner.model.events import AnyEvent
-from runner.run import broken, run
+from runner.run import Record, broken, run
 
 
 def main(argv: list[str]) -> int:
@@ -25,8 +25,8 @@ def main(argv: list[str]) -> int:
     events = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
     os.dup2(2, 1)
 
-    def record(event: AnyEvent) -> None:
-        events.write(event_to_line(event) + "\n")
+    def record(*batch: AnyEvent) -> None:
+        events.write("".join(event_to_line(event) + "\n" for event in batch))
 
     try:
         enter_private_namespace()
@@ -41,13 +41,13 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-async def _run(plan_text: str, clock: RunClock, record: object) -> None:
+async def _run(plan_text: str, clock: RunClock, record: Record) -> None:
     plan = plan_from_json(plan_text)
     interrupted = trio.Event()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_watch_lifeline, interrupted)
         nursery.start_soon(_watch_signals, interrupted)
-        await run(plan, clock, record, interrupted)  # type: ignore[arg-type]
+        await run(plan, clock, record, interrupted)
         nursery.cancel_scope.cancel()
 
 

@@ -7,6 +7,7 @@ judge, and obeys. The run ends by an event: the judge's stop, never a fixed wait
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Protocol
 
 import trio
 
@@ -38,10 +39,8 @@ from runner.model.events import (
 from runner.model.kinds import WorkloadKind
 from runner.model.plan import RunPlan
 
-Record = Callable[[AnyEvent], None]
-
-# k3s start-up prints some hundred lines a second at its busiest; a full channel holds the pipes back, nothing is lost.
-CHANNEL_SIZE = 1024
+# Batches of events, none with more log text than a pipe holds; a full channel holds the pipes back, nothing is lost.
+CHANNEL_SIZE = 64
 # What the launcher gets to end the workload in after SIGTERM; k3s itself would take up to three seconds for its shutdown,
 # which no experiment looks at.
 STOP_WITHIN_S = 3.0
@@ -52,6 +51,15 @@ KUBECONFIGS: dict[WorkloadKind, Path] = {
     "kubernetes": Path("/etc/kubernetes/admin.conf"),
 }
 
+Note = Callable[[AnyEvent], None]
+
+
+class Record(Protocol):
+    """Where a run's events go first of all."""
+
+    def __call__(self, *events: AnyEvent) -> None:
+        """Put a batch of events on record, in order."""
+
 
 async def run(plan: RunPlan, clock: RunClock, record: Record, interrupted: trio.Event) -> Judge:
     """Carry out a plan and undo it.
@@ -59,7 +67,7 @@ async def run(plan: RunPlan, clock: RunClock, record: Record, interrupted: trio.
     Args:
         plan: What to do.
         clock: The run's clock.
-        record: Called with every event, in order, before anything acts on it.
+        record: Called with all events, in order, before anything acts on them.
         interrupted: Set from outside to end the run early.
 
     Returns:
@@ -93,7 +101,7 @@ async def run(plan: RunPlan, clock: RunClock, record: Record, interrupted: trio.
     return judge
 
 
-def _apply(plan: RunPlan, steps: Steps, clock: RunClock, note: Record) -> AppliedView | None:
+def _apply(plan: RunPlan, steps: Steps, clock: RunClock, note: Note) -> AppliedView | None:
     """Apply all steps and the view; None, and a failed step on record, when one of them broke."""
     for skip in plan.skipped:
         note(StepDone(at_s=clock.now_s(), id=skip.id, kind=skip.kind, outcome="skipped", reason=skip.reason))
@@ -142,9 +150,12 @@ async def _watch(
     record: Record,
     interrupted: trio.Event,
 ) -> None:
-    send_channel, receive_channel = trio.open_memory_channel[AnyEvent](CHANNEL_SIZE)
-    send = send_channel.send
+    send_channel, receive_channel = trio.open_memory_channel[tuple[AnyEvent, ...]](CHANNEL_SIZE)
     launched_gone, registered = trio.Event(), trio.Event()
+
+    async def send(*events: AnyEvent) -> None:
+        await send_channel.send(events)
+
     disturber = Disturber(launcher.pid, launcher.begin_delays, clock, send)
 
     async with trio.open_nursery() as nursery:
@@ -183,9 +194,9 @@ async def _watch(
                     beside.start_soon(ClusterClient(plan, kubectl, kubeconfig, clock, send).watch, registered)
             nursery.start_soon(launched)
             nursery.start_soon(containerd)
-            async for event in receive_channel:
-                record(event)
-                commands = judge.see(event)
+            async for events in receive_channel:
+                record(*events)
+                commands = [command for event in events for command in judge.see(event)]
                 if "node-registered" in judge.ledger.milestones:
                     registered.set()
                 for command in commands:
@@ -203,12 +214,12 @@ async def _watch(
                             pass
                         case StopRun():
                             nursery.start_soon(launcher.stop, STOP_WITHIN_S)
-                if plan.keep and isinstance(event, Interrupted):
+                if plan.keep and any(isinstance(event, Interrupted) for event in events):
                     nursery.start_soon(launcher.stop, STOP_WITHIN_S)
             beside.cancel_scope.cancel()
 
 
-def _undo(plan: RunPlan, steps: Steps, clock: RunClock, note: Record) -> None:
+def _undo(plan: RunPlan, steps: Steps, clock: RunClock, note: Note) -> None:
     kinds = {step.id: kind_of(step) for step in plan.steps}
     for name, error in steps.undo():
         outcome = "undo-failed" if error else "undone"

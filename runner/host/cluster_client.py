@@ -9,20 +9,17 @@ instead is kept in a log of its own.
 
 import re
 import subprocess
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import trio
 
 from runner.core.prepare import kind_of
 from runner.host.clock import RunClock
-from runner.host.watch import LineNumberer
+from runner.host.watch import LineNumberer, Send
 from runner.model.assertion import PodAnswers
-from runner.model.events import AnyEvent, PodAnswered, StepDone, WitnessSeen
+from runner.model.events import PodAnswered, StepDone, WitnessSeen
 from runner.model.plan import RunPlan
 from runner.model.step import Manifest
-
-Send = Callable[[AnyEvent], Awaitable[None]]
 
 ASK_EVERY_S = 1.0
 ANSWER_WITHIN_S = 15.0

@@ -11,15 +11,13 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import trio
 
 from runner.host.clock import RunClock
-from runner.host.watch import LineNumberer, watch_stream
+from runner.host.watch import LineNumberer, Send, watch_pipe
 from runner.model.events import (
-    AnyEvent,
     ArenaReady,
     HarnessFailed,
     InterceptionCounted,
@@ -28,8 +26,6 @@ from runner.model.events import (
     WorkloadExited,
     WorkloadStarted,
 )
-
-Send = Callable[[AnyEvent], Awaitable[None]]
 
 LAST_WORDS_WITHIN_S = 1.0
 
@@ -85,8 +81,7 @@ class Launcher:
         reporter = _Reporter(command, clock, send, output_ended)
 
         async def output() -> None:
-            lines = LineNumberer("workload", clock, send, tagged=tagged)
-            await watch_stream(trio.lowlevel.FdStream(self._output_read), lines)
+            await watch_pipe(self._output_read, LineNumberer("workload", clock, send, tagged=tagged))
             output_ended.set()
 
         async with trio.open_nursery() as nursery:

@@ -1,7 +1,7 @@
 """The run directory: evidence on disk from the first moment, whatever kills the run.
 
 ``result.json`` is replaced by rename, so a reader finds the old or the new one, never half of one. Logs and events are
-appended and flushed line by line. ``latest`` beside the runs links to the newest.
+appended and flushed as they come, those of a batch together. ``latest`` beside the runs links to the newest.
 """
 
 import os
@@ -49,25 +49,33 @@ class RunDirectory:
         self._logs: dict[str, TextIO] = {}
         try:
             self.path.mkdir(parents=True)
-            self._events = (self.path / EVENTS).open("w", buffering=1, encoding="utf-8")
+            self._events = (self.path / EVENTS).open("w", encoding="utf-8")
             self._point_latest()
         except OSError as error:
             raise StoreError(
                 f"cannot write results to {self.path}: {error.strerror}; free some space there or choose --results DIR"
             ) from error
 
-    def record(self, event: AnyEvent) -> None:
-        """Append one event, and the raw log line it carries.
+    def record(self, *events: AnyEvent) -> None:
+        """Append events, and the raw log lines they carry.
 
         Raises:
             StoreError: The disk is full or gone.
         """
+        written: set[TextIO] = {self._events}
         try:
-            self._events.write(event_to_line(event) + "\n")
-            if isinstance(event, LineSeen):
-                self._log(event.source).write(event.text + "\n")
-            elif isinstance(event, PathRedirected):
-                self._log("interceptor").write(f"[PTRACE:{event.pid}] {event.path} -> {event.target}\n")
+            for event in events:
+                self._events.write(event_to_line(event) + "\n")
+                if isinstance(event, LineSeen):
+                    log, line = self._log(event.source), event.text
+                elif isinstance(event, PathRedirected):
+                    log, line = self._log("interceptor"), f"[PTRACE:{event.pid}] {event.path} -> {event.target}"
+                else:
+                    continue
+                log.write(line + "\n")
+                written.add(log)
+            for file in written:
+                file.flush()
         except OSError as error:
             raise StoreError(
                 f"cannot write evidence to {self.path}: {error.strerror}; what was written so far is kept"
@@ -94,9 +102,7 @@ class RunDirectory:
 
     def _log(self, source: str) -> TextIO:
         if source not in self._logs:
-            self._logs[source] = (self.path / f"{source}.log").open(
-                "w", buffering=1, encoding="utf-8", errors="replace"
-            )
+            self._logs[source] = (self.path / f"{source}.log").open("w", encoding="utf-8", errors="replace")
         return self._logs[source]
 
     def _point_latest(self) -> None:

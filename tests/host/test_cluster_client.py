@@ -48,8 +48,8 @@ async def watched(plan: RunPlan, kubectl: Path, until: int) -> list[AnyEvent]:
     events: list[AnyEvent] = []
     registered, done = trio.Event(), trio.Event()
 
-    async def send(event: AnyEvent) -> None:
-        events.append(event)
+    async def send(*batch: AnyEvent) -> None:
+        events.extend(batch)
         if sum(isinstance(one, PodAnswered) and one.matched for one in events) == until:
             done.set()
 

@@ -18,14 +18,18 @@ def test_a_run_id_sorts_by_time_and_is_unique() -> None:
     assert all(run_id.startswith("20261123T141535Z-") for run_id in ids)
 
 
-def test_every_event_is_on_disk_before_the_next_one(tmp_path: Path) -> None:
+def test_every_batch_of_events_is_on_disk_before_the_next_one(tmp_path: Path) -> None:
     run = RunDirectory(tmp_path, "exp13", "20261123T141535Z-abc123")
     run.record(LineSeen(at_s=1.0, source="workload", line_no=1, text="one"))
-    run.record(PathRedirected(at_s=1.1, pid=33, path="/proc/sys/a", target="/fake/a", syscall="openat"))
+    run.record(
+        LineSeen(at_s=1.1, source="workload", line_no=2, text="two"),
+        PathRedirected(at_s=1.1, pid=33, path="/proc/sys/a", target="/fake/a", syscall="openat"),
+    )
     # Nothing is closed here: a kill at this moment must find it all.
-    assert (run.path / "workload.log").read_text() == "one\n"
+    assert (run.path / "workload.log").read_text() == "one\ntwo\n"
     assert (run.path / "interceptor.log").read_text() == "[PTRACE:33] /proc/sys/a -> /fake/a\n"
-    assert [event_from_line(line).at_s for line in (run.path / "events.jsonl").read_text().splitlines()] == [1.0, 1.1]
+    events = [event_from_line(line) for line in (run.path / "events.jsonl").read_text().splitlines()]
+    assert [event.at_s for event in events] == [1.0, 1.1, 1.1]
     run.close()
 
 

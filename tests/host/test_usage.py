@@ -23,9 +23,9 @@ def test_the_peak_is_of_the_sum_and_stays(tmp_path: Path) -> None:
     meter = UsageMeter(1, tmp_path)
     process(tmp_path, 10, pages=1000)
     process(tmp_path, 11, pages=500, name="odd ) name ( 7")
-    meter.look([10, 11])
+    meter.look()
     process(tmp_path, 10, pages=100)
-    meter.look([10, 11])
+    meter.look()
     assert meter.peak_rss_mib == pytest.approx(1500 * PAGE_MIB)
     assert meter.peak_processes == 2
 
@@ -34,7 +34,7 @@ def test_who_is_gone_meanwhile_counts_nothing(tmp_path: Path) -> None:
     meter = UsageMeter(1, tmp_path)
     process(tmp_path, 10, pages=10)
     (tmp_path / "12").mkdir()
-    meter.look([10, 11, 12])
+    meter.look()
     assert meter.peak_rss_mib == pytest.approx(10 * PAGE_MIB)
 
 
@@ -51,7 +51,7 @@ def test_what_a_mapping_holds_beyond_the_end_of_its_file_does_not_count(tmp_path
         "Size:             102400 kB\nRss:              101376 kB\n"
     )
     meter = UsageMeter(1, tmp_path)
-    meter.look([10])
+    meter.look()
     assert meter.peak_rss_mib == pytest.approx(10_340 - 10_239, abs=1)
 
 

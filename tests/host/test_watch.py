@@ -1,12 +1,13 @@
 """Byte streams become numbered lines, each under its source."""
 
+import os
 from pathlib import Path
 
 import pytest
 import trio
 
 from runner.host.clock import RunClock
-from runner.host.watch import LineNumberer, watch_file
+from runner.host.watch import LineNumberer, watch_file, watch_pipe
 from runner.model.events import AnyEvent, LineSeen
 from runner.model.tagged import tag
 
@@ -17,9 +18,13 @@ class Collected:
     def __init__(self) -> None:
         self.lines: list[tuple[str, int, str]] = []
 
-    async def send(self, event: AnyEvent) -> None:
-        assert isinstance(event, LineSeen)
-        self.lines.append((event.source, event.line_no, event.text))
+        self.batches: list[list[str]] = []
+
+    async def send(self, *events: AnyEvent) -> None:
+        for event in events:
+            assert isinstance(event, LineSeen)
+            self.lines.append((event.source, event.line_no, event.text))
+        self.batches.append([text for _, _, text in self.lines[-len(events) :]])
 
 
 @pytest.mark.trio
@@ -45,6 +50,20 @@ async def test_a_workload_of_one_process_keeps_its_brackets() -> None:
     numberer = LineNumberer("workload", RunClock(0.0), collected.send)
     await numberer.feed(b"[kubelet] one\n")
     assert collected.lines == [("workload", 1, "[kubelet] one")]
+
+
+@pytest.mark.trio
+async def test_a_pipes_lines_of_one_moment_are_sent_as_one_batch_and_the_last_without_newline_too() -> None:
+    collected = Collected()
+    read, write = os.pipe()
+    for written in (b"one\n", b"two\nth", b"ree"):
+        os.write(write, written)
+    os.close(write)
+    with trio.fail_after(20):
+        await watch_pipe(read, LineNumberer("workload", RunClock(0.0), collected.send))
+    assert collected.batches == [["one", "two"], ["three"]]
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(read)
 
 
 @pytest.mark.trio
