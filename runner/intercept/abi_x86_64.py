@@ -43,6 +43,11 @@ def number(registers: Any) -> int:  # noqa: ANN401
     return int(registers.orig_rax)
 
 
+def call_address(registers: Any) -> int:  # noqa: ANN401
+    """Where the instruction is that makes the call that the thread is stopped in."""
+    return int(registers.rip) - _SYSCALL_INSTRUCTION_BYTES
+
+
 def arguments(registers: Any) -> tuple[int, ...]:  # noqa: ANN401
     """The six arguments, unsigned."""
     return (registers.rdi, registers.rsi, registers.rdx, registers.r10, registers.r8, registers.r9)

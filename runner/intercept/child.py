@@ -1,7 +1,7 @@
 """The workload's first process, from fork to exec.
 
-Between fork and exec no more happens than must: signals as a fresh program expects them, the layer's descriptor at its
-number, the filter last of all, because from then on filtered calls need the tracer.
+Between fork and exec no more happens than must: signals as a fresh program expects them, our descriptors at their
+numbers, the filter last of all, because from then on filtered calls need the tracer.
 """
 
 # Plain os calls: this runs at stops, or between fork and exec, where Path objects are only a cost.
@@ -56,14 +56,22 @@ def find_program(name: str, search_path: str) -> str | None:
     return None
 
 
-def layer_number() -> int:
-    """The descriptor number that the workload gets the layer at."""
+def passed_number(which: int = 0) -> int:
+    """The number that the workload gets a descriptor of ours at: the layer is the first, the screener's pages the second."""
     soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return _WANTED_FD if soft == resource.RLIM_INFINITY or soft > _WANTED_FD else soft - 1
+    highest = _WANTED_FD if soft == resource.RLIM_INFINITY or soft > _WANTED_FD else soft - 1
+    return highest - which
 
 
 def fork_child(
-    *, program: str, argv: tuple[str, ...], env: dict[str, str], cwd: str, layer_fd: int | None, bpf: bytes, privs: bool
+    *,
+    program: str,
+    argv: tuple[str, ...],
+    env: dict[str, str],
+    cwd: str,
+    passed: tuple[int, ...],
+    bpf: bytes,
+    privs: bool,
 ) -> Child:
     """Fork a process that waits to be released, and then becomes the program.
 
@@ -72,7 +80,7 @@ def fork_child(
         argv: Its arguments.
         env: Its environment.
         cwd: Its directory.
-        layer_fd: Descriptor of the layer to pass on at :func:`layer_number`, None for none.
+        passed: Descriptors to pass on, each at its :func:`passed_number`.
         bpf: Filter to install, empty for none.
         privs: Whether the process may keep the ability to gain privileges (else no_new_privs is set for the filter).
     """
@@ -96,9 +104,9 @@ def fork_child(
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         what = f"enter {cwd}"
         os.chdir(cwd)
-        if layer_fd is not None:
-            what = "pass the layer on"
-            os.dup2(layer_fd, layer_number(), inheritable=True)
+        what = "pass our descriptors on"
+        for which, descriptor in enumerate(passed):
+            os.dup2(descriptor, passed_number(which), inheritable=True)
         if not os.read(wait_go, 1):
             os._exit(_EXEC_FAILED)
         if bpf:

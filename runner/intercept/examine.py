@@ -31,6 +31,8 @@ from runner.intercept.port import Kernel
 from runner.intercept.rewrite import rewrite
 from runner.intercept.rules import Rules
 from runner.intercept.scratch import REGION_BYTES, TEXT_BYTES, ScratchBook, Slot
+from runner.intercept.screener import Screener
+from runner.intercept.screener_x86_64 import RESTORED
 from runner.intercept.verdict import (
     LEAVE,
     CompleteListing,
@@ -64,6 +66,7 @@ class Examiner:
         on_redirect: Called with (tid, path, target, syscall) for every redirect.
         on_observe: Called with (tid, path, syscall) for every use of a watched path.
         seen: How often each call was looked at, by name.
+        screener: Patches programs; None if they are left as they are.
     """
 
     kernel: Kernel
@@ -77,6 +80,7 @@ class Examiner:
     on_redirect: Callable[[int, str, str, str], None]
     on_observe: Callable[[int, str, str], None]
     seen: Counter[str] = attrs.field(factory=Counter)
+    screener: Screener | None = None
     _placer: Placer = attrs.field(init=False)
     _glance: Glance = attrs.field(init=False)
     _calls: dict[int, Call] = attrs.field(init=False)
@@ -85,7 +89,8 @@ class Examiner:
 
     def __attrs_post_init__(self) -> None:
         """Index the calls of this architecture by number."""
-        self._placer = Placer(self.kernel, self.rules, self.world)
+        on_new_name = self.screener.pages.ask_for if self.screener else (lambda _name: None)
+        self._placer = Placer(self.kernel, self.rules, self.world, on_new_name)
         self._glance = Glance(self._placer)
         self._calls = {abi.NUMBERS[name]: call for name, call in BY_NAME.items() if name in abi.NUMBERS}
         others = {*LISTING, *NAMING, *REARRANGING, *SPOOFED_BY_DESCRIPTOR, *(self.delays.names() - set(BY_NAME))}
@@ -96,6 +101,14 @@ class Examiner:
     def refresh(self) -> None:
         """Ask anew what was known: processes that are not traced may have changed it."""
         self.world.known.forget()
+
+    def recovers(self, tid: int) -> bool:
+        """Whether a fault was the screener's.
+
+        Raises:
+            ThreadGoneError: It was killed meanwhile.
+        """
+        return self.screener is not None and self.screener.recovers(tid)
 
     def examine(self, tid: int) -> Verdict:
         """Decide about the call that the thread is about to make.
@@ -117,6 +130,10 @@ class Examiner:
     # Calls on paths
 
     def _examine_paths(self, tid: int, call: Call, registers: Any) -> Verdict:  # noqa: ANN401  ctypes structure
+        if self.screener is not None and abi.number(registers) in self.screener.screened:
+            patching = self.screener.before_call(tid, registers)
+            if patching is not None:
+                return patching
         arguments = abi.arguments(registers)
         found = [self.kernel.text(tid, arguments[at.path]) for at in call.paths]
         if call.name not in self._always:
@@ -184,7 +201,18 @@ class Examiner:
             return None
         self.on_redirect(tid, plain.path, self.rules.layer + plain.path, call.name)
         changed = {at.dirfd: self.layer_fd, at.path: arguments[at.path] + plain.skip}
-        return Verdict(None, changed, Ending(abi.copy(registers)))
+        return Verdict(None, changed, self._ending(registers, changed))
+
+    def _ending(
+        self,
+        registers: Any,  # noqa: ANN401  ctypes structure
+        changed: dict[int, int],
+        slots: tuple[Slot, ...] = (),
+    ) -> Ending | None:
+        """What is left to do after a redirect: nothing, if the program itself puts back what was changed."""
+        if self.screener is not None and not slots and RESTORED.issuperset(changed) and self.screener.asks(registers):
+            return None
+        return Ending(abi.copy(registers), slots=slots)
 
     def _redirect(
         self,
@@ -222,7 +250,7 @@ class Examiner:
                 target = (self.rules.layer if place.placement.in_layer else "") + place.placement.target
                 self.on_redirect(tid, place.path, target, call.name)
         number = None if plan.name is None else abi.NUMBERS[plan.name]
-        return Verdict(number, changed, Ending(abi.copy(registers), slots=slots))
+        return Verdict(number, changed, self._ending(registers, changed, slots))
 
     # Scratch memory
 

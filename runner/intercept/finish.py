@@ -12,7 +12,17 @@ from runner.intercept.listing import added_records, read_all
 from runner.intercept.port import PATH_MAX, Kernel
 from runner.intercept.rules import Rules
 from runner.intercept.scratch import ScratchBook
-from runner.intercept.verdict import CompleteListing, Effect, Ending, KeepMapping, NamesChange, ShowPath, ShowType
+from runner.intercept.screener import Screener
+from runner.intercept.verdict import (
+    CompleteListing,
+    Effect,
+    Ending,
+    KeepMapping,
+    MapScreener,
+    NamesChange,
+    ShowPath,
+    ShowType,
+)
 from runner.intercept.world import process_of
 
 _ERRORS = range(-4095, 0)
@@ -28,6 +38,7 @@ class Finisher:
         scratch: Who has which scratch memory.
         shown_types: Filesystem type -> type to show.
         known: Forgets what the call may have made untrue.
+        screener: Patches programs; None if they are left as they are.
     """
 
     kernel: Kernel
@@ -35,6 +46,7 @@ class Finisher:
     scratch: ScratchBook
     shown_types: dict[int, int]
     known: Known = attrs.field(factory=Known)
+    screener: Screener | None = None
 
     def finish(self, tid: int, ending: Ending) -> None:
         """Do what the ending asks for, and put the registers back.
@@ -44,13 +56,18 @@ class Finisher:
         """
         try:
             registers = self.kernel.registers(tid)
-            if any(isinstance(effect, KeepMapping) for effect in ending.effects):
-                self._keep_mapping(tid, abi.result(registers))
-                abi.run_again(registers, ending.saved)
-            else:
-                abi.restore_call(registers, ending.saved)
-                for effect in ending.effects:
-                    self._apply(tid, effect, registers)
+            match ending.effects:
+                case (KeepMapping(),):
+                    self._keep_mapping(tid, abi.result(registers))
+                    abi.run_again(registers, ending.saved)
+                case (MapScreener(site),):
+                    if self.screener is not None:
+                        self.screener.mapped(tid, site, abi.result(registers))
+                    abi.run_again(registers, ending.saved)
+                case _:
+                    abi.restore_call(registers, ending.saved)
+                    for effect in ending.effects:
+                        self._apply(tid, effect, registers)
             self.kernel.set_registers(tid, registers)
         finally:
             self.abandon(ending)
@@ -66,11 +83,15 @@ class Finisher:
         """The process has a new address space, without our memory."""
         self.scratch.forget(pid)
         self.known.forget_thread(pid)
+        if self.screener is not None:
+            self.screener.new_program(pid)
 
     def gone(self, tid: int) -> None:
         """The thread is no more; if it was the last of its process, its memory went with it."""
         self.scratch.end(tid)
         self.known.forget_thread(tid)
+        if self.screener is not None:
+            self.screener.gone(tid)
 
     def _keep_mapping(self, tid: int, address: int) -> None:
         process = process_of(tid)
@@ -95,7 +116,7 @@ class Finisher:
                 self._show_path(tid, effect, registers)
             case CompleteListing():
                 self._complete(tid, effect, registers)
-            case KeepMapping() | NamesChange():
+            case KeepMapping() | MapScreener() | NamesChange():
                 pass
 
     def _show_path(self, tid: int, effect: ShowPath, registers: Any) -> None:  # noqa: ANN401

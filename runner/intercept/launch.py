@@ -19,7 +19,7 @@ from runner.intercept.calls import (
     SPOOFED_BY_DESCRIPTOR,
     SPOOFED_BY_PATH,
 )
-from runner.intercept.child import Child, find_program, fork_child, layer_number
+from runner.intercept.child import Child, find_program, fork_child, passed_number
 from runner.intercept.delays import Delays
 from runner.intercept.descendants import kill_all
 from runner.intercept.emit import Emitter
@@ -32,12 +32,14 @@ from runner.intercept.port import is_stopped
 from runner.intercept.probe import Capabilities, UnfitError, needs_no_new_privs, probe
 from runner.intercept.ptrace_kernel import PtraceKernel
 from runner.intercept.records import Exited, Failed, Probed, Started
-from runner.intercept.rules import compile_rules
+from runner.intercept.rules import Rules, compile_rules
 from runner.intercept.scratch import ScratchBook
+from runner.intercept.screener import Screener, make_pages
+from runner.intercept.screener_x86_64 import PASS_ARGUMENT, SCREENED
 from runner.intercept.signals import OwnSignals
 from runner.intercept.tracer import Tracer, exit_code
 from runner.intercept.view_layer import ViewError, check_view, view_kinds
-from runner.intercept.world import identity, look_around
+from runner.intercept.world import World, identity, look_around
 from runner.model.view import View
 
 EXIT_FAILED = 2
@@ -110,7 +112,7 @@ class Launcher:
             # Only a fault needs a tracer here, and it changes no path.
             plan = self.plan = attrs.evolve(plan, view=View(), observe=())
         if plan.mechanism in ("none", "mount") and not plan.delays:
-            self._child = self._fork(program, layer_fd=None, filter_program=b"")
+            self._child = self._fork(program, passed=(), filter_program=b"")
             self._child.release()
             self._note_exec()
             if self._started:
@@ -119,56 +121,81 @@ class Launcher:
         check_view(plan.view, view_kinds(plan.view), plan.layer)
         capabilities = probe()
         self.emitter.emit(Probed(t=time.time(), facts=capabilities.facts))
-        layer_fd = os.open(plan.layer, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        filtered = plan.mechanism != "syscall"
-        numbers = [abi.NUMBERS[name] for name in traced_calls(plan)]
-        program_bytes = (
-            bpf.build(numbers, audit_arch=abi.AUDIT_ARCH, x32_bit=abi.X32_BIT, enosys=abi.ENOSYS) if filtered else b""
-        )
         kernel = PtraceKernel(process_vm=capabilities.process_vm)
-        tracer = self._tracer(kernel, capabilities, Tracing.FILTERED if filtered else Tracing.EVERY_CALL)
-        self._child = self._fork(program, layer_fd=layer_fd, filter_program=program_bytes)
+        rules = compile_rules(plan.view, plan.layer, plan.observe)
+        world = look_around(rules)
+        passed = [os.open(plan.layer, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)]
+        screener = self._screener(kernel, rules, world)
+        if screener is not None:
+            passed.append(screener.pages.descriptor)
+        filter_program = b"" if plan.mechanism == "syscall" else self._filter(screener)
+        tracer = self._tracer(kernel, capabilities, rules, world, screener)
+        self._child = self._fork(program, passed=tuple(passed), filter_program=filter_program)
         kernel.seize(self._child.pid)
         self._child.release()
         tracer.run()
 
-    def _fork(self, program: str, *, layer_fd: int | None, filter_program: bytes) -> Child:
+    def _screener(self, kernel: PtraceKernel, rules: Rules, world: World) -> Screener | None:
+        """None where every call has to be seen, or where there are no anonymous files."""
+        plan = self.plan
+        delayed = {name for delay in plan.delays for name in delay.syscalls}
+        names = traced_calls(plan) & set(SCREENED) - delayed
+        if plan.mechanism == "syscall" or not names:
+            return None
+        try:
+            pages = make_pages(rules)
+        except OSError:
+            return None
+        return Screener(kernel, world, pages, passed_number(1), frozenset(SCREENED[name] for name in names))
+
+    def _filter(self, screener: Screener | None) -> bytes:
+        numbers = [abi.NUMBERS[name] for name in traced_calls(self.plan)]
+        unless = None if screener is None else bpf.Pass(PASS_ARGUMENT, screener.pages.permit)
+        return bpf.build(numbers, audit_arch=abi.AUDIT_ARCH, x32_bit=abi.X32_BIT, enosys=abi.ENOSYS, unless=unless)
+
+    def _fork(self, program: str, *, passed: tuple[int, ...], filter_program: bytes) -> Child:
         plan = self.plan
         return fork_child(
             program=program,
             argv=plan.argv,
             env=plan.env,
             cwd=plan.cwd,
-            layer_fd=layer_fd,
+            passed=passed,
             bpf=filter_program,
             privs=not filter_program or not needs_no_new_privs(),
         )
 
-    def _tracer(self, kernel: PtraceKernel, capabilities: Capabilities, tracing: Tracing) -> Tracer:
+    def _tracer(
+        self,
+        kernel: PtraceKernel,
+        capabilities: Capabilities,
+        rules: Rules,
+        world: World,
+        screener: Screener | None,
+    ) -> Tracer:
         plan = self.plan
-        rules = compile_rules(plan.view, plan.layer, plan.observe)
+        tracing = Tracing.EVERY_CALL if plan.mechanism == "syscall" else Tracing.FILTERED
         scratch = ScratchBook()
-        world = look_around(rules)
+        shown_types = {spoof.real_type: spoof.shown_type for spoof in plan.view.statfs}
         examiner = Examiner(
             kernel=kernel,
             rules=rules,
             world=world,
             scratch=scratch,
-            layer_fd=layer_number(),
+            layer_fd=passed_number(),
             layer_identity=identity(plan.layer),
             spoofs=bool(plan.view.statfs),
             delays=Delays(plan.delays, lambda: self.signals.requested),
             on_redirect=self.emitter.redirected,
             on_observe=self.emitter.observed,
             seen=self.emitter.calls,
+            screener=screener,
         )
         return Tracer(
             kernel=kernel,
             machine=Machine(tracing, capabilities.order),
             examiner=examiner,
-            finisher=Finisher(
-                kernel, rules, scratch, {spoof.real_type: spoof.shown_type for spoof in plan.view.statfs}, world.known
-            ),
+            finisher=Finisher(kernel, rules, scratch, shown_types, world.known, screener),
             emitter=self.emitter,
             on_exit=self._gone,
             on_exec=self._executed,

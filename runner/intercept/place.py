@@ -7,6 +7,7 @@ and checked against the facts. What cannot be told is left alone.
 import os
 import posixpath
 import struct
+from collections.abc import Callable
 
 import attrs
 
@@ -86,11 +87,19 @@ def signed(value: int) -> int:
 
 @attrs.frozen
 class Placer:
-    """Places paths by one view's rules."""
+    """Places paths by one view's rules.
+
+    Attributes:
+        kernel: Memory, for what flags point to.
+        rules: The view's.
+        world: The facts.
+        on_new_name: Told every name that a program is about to make in the view.
+    """
 
     kernel: Kernel
     rules: Rules
     world: World
+    on_new_name: Callable[[str], None] = lambda _name: None
 
     def place(self, tid: int, call: Call, at: PathAt, arguments: tuple[int, ...], text: str) -> Place:
         """The place of one path of a call."""
@@ -177,6 +186,7 @@ class Placer:
         """A new name in the view may be reached through links from now on, so paths that end in it are walked."""
         if name not in self.rules.names:
             self.rules.names.add(name)
+            self.on_new_name(name)
             self.world.known.forget()
 
 

@@ -44,3 +44,6 @@ class Kernel(Protocol):
 
     def write(self, tid: int, address: int, data: bytes) -> bool:
         """Write memory; False if it cannot be written."""
+
+    def patch(self, tid: int, address: int, data: bytes) -> bool:
+        """Write memory that the thread itself may not write; False if it cannot be done."""

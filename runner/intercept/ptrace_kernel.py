@@ -170,13 +170,16 @@ class PtraceKernel:
     def write(self, tid: int, address: int, data: bytes) -> bool:
         """See :class:`runner.intercept.port.Kernel`."""
         if not self._process_vm:
-            return self._poke(tid, address, data)
+            return self.patch(tid, address, data)
         source = ctypes.create_string_buffer(data, len(data))
         local, remote = IoVector(ctypes.addressof(source), len(data)), IoVector(address, len(data))
         return bool(library.process_vm_writev(tid, ctypes.byref(local), 1, ctypes.byref(remote), 1, 0) == len(data))
 
-    def _poke(self, tid: int, address: int, data: bytes) -> bool:
-        """Word by word: where process_vm_writev is missing, /proc/PID/mem cannot be written either."""
+    def patch(self, tid: int, address: int, data: bytes) -> bool:
+        """See :class:`runner.intercept.port.Kernel`.
+
+        Word by word: process_vm_writev obeys the protection, and where it is missing, /proc/PID/mem cannot be written either.
+        """
         start = address & ~(_WORD - 1)
         size = -(-(address + len(data) - start) // _WORD) * _WORD
         old = self.read(tid, start, size)

@@ -50,6 +50,7 @@ _STOP_SIGNALS = (signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU)
 
 # The wait status of a thread that the filter stopped: nearly every stop there is.
 _FILTERED_STATUS = EVENT_SECCOMP << 16 | signal.SIGTRAP << 8 | 0x7F
+_FAULTS = (signal.SIGSEGV << 8 | 0x7F, signal.SIGBUS << 8 | 0x7F)
 _FILTERED = CallFiltered()
 _SYSCALL = SyscallStopped()
 _GROUP = GroupStopped()
@@ -81,6 +82,9 @@ class Examines(Protocol):
 
     def examine(self, tid: int) -> Verdict:
         """The verdict."""
+
+    def recovers(self, tid: int) -> bool:
+        """Whether a fault was of our own code in the program, which now goes on; the program must not hear of it."""
 
     def refresh(self) -> None:
         """Ask anew what was known; called about once a second."""
@@ -163,6 +167,8 @@ class Tracer:
         try:
             if status == _FILTERED_STATUS and tid not in self._threads:
                 self._look(tid)
+            elif status in _FAULTS and tid not in self._threads and self.examiner.recovers(tid):
+                self.kernel.resume(tid, Go.CONT)
             else:
                 self._step(tid, stop)
         except ThreadGoneError:

@@ -5,6 +5,7 @@ from typing import Any
 import attrs
 
 from runner.intercept.scratch import Slot
+from runner.intercept.screener_x86_64 import Site
 
 
 @attrs.frozen
@@ -52,11 +53,18 @@ class KeepMapping:
 
 
 @attrs.frozen
+class MapScreener:
+    """The injected mmap of the screener's pages returned: patch ``site``, and run the original call again."""
+
+    site: Site
+
+
+@attrs.frozen
 class NamesChange:
     """The call may make a link or move a name: what is known about names ends with it."""
 
 
-Effect = ShowType | ShowPath | CompleteListing | KeepMapping | NamesChange
+Effect = ShowType | ShowPath | CompleteListing | KeepMapping | MapScreener | NamesChange
 
 
 @attrs.frozen

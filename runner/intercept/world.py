@@ -234,6 +234,11 @@ def parent_of(tid: int) -> int:
     return _field(f"/proc/{tid}/status", "PPid") or 0
 
 
+def threads_of(tid: int) -> int:
+    """How many threads a thread's process has, 0 if it is gone."""
+    return _field(f"/proc/{tid}/status", "Threads") or 0
+
+
 def _field(path: str, name: str) -> int | None:
     """A number from a file of /proc that has one field a line; None if it is not there."""
     try:

@@ -120,8 +120,8 @@ def test_calls_of_other_kinds_are_harmless(manners, mechanism):
 
 
 def test_a_miss_costs_exactly_one_stop_and_other_calls_none(manners, world):
-    few = manners("seccomp", "opens", 10, path="real").report.stops
-    many = manners("seccomp", "opens", 510, path="real").report.stops
+    few = manners("seccomp", "rawopens", 10, path="real").report.stops
+    many = manners("seccomp", "rawopens", 510, path="real").report.stops
     assert many["seccomp"] - few["seccomp"] == 500
     assert {kind: many[kind] for kind in many if kind != "seccomp"} == {
         kind: few[kind] for kind in few if kind != "seccomp"
@@ -129,8 +129,8 @@ def test_a_miss_costs_exactly_one_stop_and_other_calls_none(manners, world):
 
 
 def test_a_hit_costs_one_seccomp_stop_and_one_or_two_more(manners):
-    few = manners("seccomp", "opens", 10)
-    many = manners("seccomp", "opens", 510)
+    few = manners("seccomp", "rawopens", 10)
+    many = manners("seccomp", "rawopens", 510)
     stops = {kind: many.report.stops[kind] - few.report.stops.get(kind, 0) for kind in ("seccomp", "syscall")}
     assert stops["seccomp"] == 500
     assert stops["syscall"] in (500, 1000)
@@ -150,7 +150,7 @@ def test_what_a_stop_costs_is_counted_in_the_tracers_own_system_calls(build, wor
     def requests(opens):
         # Not in the tree, where every name has to be looked for: an ordinary file.
         name = world.out / "plain" if path == "real" else world.tree / path
-        outcome = start(world, "seccomp", [program, "opens", str(name), str(opens)], launcher=launcher).finish()
+        outcome = start(world, "seccomp", [program, "rawopens", str(name), str(opens)], launcher=launcher).finish()
         return int(outcome.output.split()[-1])
 
     # Once a second everything is forgotten and asked anew, whatever the machine's pace: a few more, never one each.

@@ -5,7 +5,8 @@
    (inodes, times, free space) is not printed.
 
    usage: cases CONTEXT   where CONTEXT is main, thread or vfork
-   environment: TREE (a tree of the view), OUT (a directory outside) */
+   environment: TREE (a tree of the view), OUT (a directory outside), SCREENED (openat is made in a way that is screened in the
+   program itself, and was made often enough before) */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
@@ -113,8 +114,26 @@ static char *outside(const char *rest)
     return place;
 }
 
+/* An openat as glibc makes it, which the interceptor knows and lets the program screen by itself. */
+__attribute__((noinline)) static long openat_screened(long a, long b, long c, long d)
+{
+    long rdi = a, rsi = b, rdx = c, result;
+    register long r10 __asm__("r10") = d;
+    register long r8 __asm__("r8") = MARK_8;
+    register long r9 __asm__("r9") = MARK_9;
+    __asm__ volatile("movl $257, %%eax\n\tsyscall\n\tcmpq $-4095, %%rax"
+                     : "=&a"(result), "+D"(rdi), "+S"(rsi), "+d"(rdx), "+r"(r10), "+r"(r8), "+r"(r9)
+                     : : "rcx", "r11", "memory", "cc");
+    kept_wrong = (rdi != a) | (rsi != b) << 1 | (rdx != c) << 2 | (r10 != d) << 3 | (r8 != MARK_8) << 4 | (r9 != MARK_9) << 5;
+    return result;
+}
+
+static int screened;
+
 static long openat_raw(long dirfd, const char *path, long flags, long mode)
 {
+    if (screened)
+        return openat_screened(dirfd, (long)path, flags, mode);
     return CALL(SYS_openat, dirfd, path, flags, mode, MARK_8, MARK_9);
 }
 
@@ -653,6 +672,9 @@ int main(int argc, char **argv)
     page_size = sysconf(_SC_PAGESIZE);
     page = mmap(0, 2 * page_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     munmap(page + page_size, page_size);
+    screened = getenv("SCREENED") != 0;
+    for (int i = 0; screened && i < 40; i++)
+        close(openat_raw(AT_FDCWD, "/dev/null", O_RDONLY, 0));
     const char *context = argc > 1 ? argv[1] : "main";
     if (strcmp(context, "thread") == 0) {
         pthread_t thread;

@@ -41,7 +41,7 @@ static void catch_urgent(void)
     sigaction(SIGURG, &action, 0);
 }
 
-/* opens PATH N: open a path N times, nothing else between two marks */
+/* opens PATH N: open a path N times, nothing else between two marks; by the library's wrapper, a place that is screened */
 static int opens(int n)
 {
     for (int i = 0; i < n; i++) {
@@ -51,6 +51,64 @@ static int opens(int n)
     }
     for (int i = 0; i < n; i++)
         getppid();
+    return 0;
+}
+
+/* rawopens PATH N: the same from a place of which nothing is known */
+static int raw_opens(int n)
+{
+    for (int i = 0; i < n; i++) {
+        long fd = SYS_openat, directory = AT_FDCWD;
+        const char *name = path;
+        register long flags __asm__("rdx") = O_RDONLY;
+        __asm__ volatile("syscall\n\tnop" : "+a"(fd), "+D"(directory), "+S"(name) : "r"(flags) : "rcx", "r11", "memory");
+        if (fd >= 0)
+            close(fd);
+    }
+    for (int i = 0; i < n; i++)
+        getppid();
+    return 0;
+}
+
+static void *sleeper(void *unused)
+{
+    for (;;)
+        pause();
+    return unused;
+}
+
+/* busyopens PATH N: opens while a second thread lives */
+static int busy_opens(int n)
+{
+    pthread_t thread;
+    pthread_create(&thread, 0, sleeper, 0);
+    return opens(n);
+}
+
+/* vforkopens PATH N: opens in a child that runs in its parent's memory */
+static int vfork_opens(int n)
+{
+    if (vfork() == 0)
+        _exit(opens(n));
+    return 0;
+}
+
+/* hotchildren PATH N: children of a process that opened often read the file */
+static int hot_children(int n)
+{
+    int good = 0, status;
+    opens(40);
+    for (int i = 0; i < n; i++) {
+        if (fork() == 0) {
+            char text[8] = "";
+            opens(39);
+            int fd = syscall(SYS_openat, AT_FDCWD, path, O_RDONLY);
+            _exit(read(fd, text, 7) != 4 || strcmp(text, "new\n"));
+        }
+        wait(&status);
+        good += status == 0;
+    }
+    printf("%d of %d children read it\n", good, n);
     return 0;
 }
 
@@ -378,6 +436,10 @@ int main(int argc, char **argv)
     path = argc > 2 ? argv[2] : "";
     int n = argc > 3 ? atoi(argv[3]) : 0;
     if (!strcmp(what, "opens")) return opens(n);
+    if (!strcmp(what, "rawopens")) return raw_opens(n);
+    if (!strcmp(what, "busyopens")) return busy_opens(n);
+    if (!strcmp(what, "vforkopens")) return vfork_opens(n);
+    if (!strcmp(what, "hotchildren")) return hot_children(n);
     if (!strcmp(what, "storm")) return storm(n);
     if (!strcmp(what, "births")) return births(n);
     if (!strcmp(what, "execthread")) return execthread();

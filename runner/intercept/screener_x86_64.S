@@ -1,0 +1,139 @@
+/* What programs under the seccomp mechanism run before their own calls on paths: tells, without a stop, that a path has nothing
+ * to do with the view. Assembled by hand into screener_x86_64.py, which a test compares with this source:
+ *     gcc -c -o screener.o screener_x86_64.S && objcopy -O binary -j .text screener.o screener.bin
+ *
+ * Called as  call screen  with the registers of openat, newfstatat, faccessat, faccessat2 or readlinkat, and nothing of the
+ * caller's within 128 bytes below rsp. Returns the call's result in rax, all else as the kernel would leave it. It says "not in
+ * the view" only where runner.intercept.rules.Rules.screen would say so: an absolute path, not to be made, none of whose
+ * components is empty or begins with a dot; not below a tree (a path below one begins with the first component of its name, and
+ * has the last one somewhere), nor /proc; whose last component is no name of the view; and which is no link that would be
+ * followed. Everything else is asked about: the call then runs at `asked`, which the filter stops. The tracer may change rdi and
+ * rsi there and need not put them back.
+ *
+ * Only rax, rcx and r11 are free at a system call; what else is used is saved on the stack, in less than 64 bytes: a goroutine
+ * has hundreds left here. A path that cannot be read faults between `screen` and `ask`; the tracer sends such a thread to `ask`,
+ * and the kernel says EFAULT.
+ */
+        .intel_syntax noprefix
+        .set    OPENAT, 257
+        .set    READLINKAT, 267
+        .set    FACCESSAT, 269
+        .set    READLINK, 89
+        .set    NOFOLLOW, 0x100         /* AT_SYMLINK_NOFOLLOW */
+        .set    NOT_SURE, 0x420040      /* O_CREAT | O_NOFOLLOW | what tells O_TMPFILE from O_DIRECTORY */
+        .set    LONGEST, 4095           /* bytes of a path */
+        .set    FNV_BASIS, 0x811c9dc5
+        .set    FNV_PRIME, 0x01000193
+        .set    BITS, 0x3fff            /* of a sieve, less one */
+
+        .text
+screen:
+        push    rax
+        push    r9
+        push    r8
+        push    rdx
+        push    rsi
+        push    rdi
+        cmp     eax, OPENAT
+        jne     opens_nothing
+        test    edx, NOT_SURE
+        jnz     ask
+opens_nothing:
+        mov     r11, rsi
+        lea     r8, [rsi + LONGEST]
+        cmp     byte ptr [r11], '/'
+        jne     ask
+        xor     r9d, r9d                /* 0: in the first component; else 1 or 2: below what no tree, or some, begins with */
+component:
+        inc     r11
+        movzx   ecx, byte ptr [r11]
+        cmp     ecx, '/'
+        je      ask
+        cmp     ecx, '.'
+        je      ask
+        test    ecx, ecx
+        jz      ask
+        mov     eax, FNV_BASIS
+letter:
+        xor     eax, ecx
+        imul    eax, eax, FNV_PRIME
+        inc     r11
+        cmp     r11, r8
+        ja      ask
+        movzx   ecx, byte ptr [r11]
+        test    ecx, ecx
+        jz      last
+        cmp     ecx, '/'
+        jne     letter
+        /* A component that others follow: eax is its hash, ecx the bit that it has in a sieve. */
+        mov     ecx, eax
+        shr     ecx, 15
+        xor     ecx, eax
+        and     ecx, BITS
+        cmp     r9d, 1
+        je      component
+        ja      inside
+        lea     rdx, [rip + screen + 0x1000]    /* sieve of the first components of trees */
+        bt      dword ptr [rdx], ecx
+        setc    r9b
+        inc     r9d
+        cmp     r9d, 1
+        je      component
+inside:
+        lea     rdx, [rip + screen + 0x1800]    /* sieve of the last components of trees */
+        bt      dword ptr [rdx], ecx
+        jnc     component
+        jmp     ask
+last:
+        lea     rdx, [rip + screen + 0x2000]    /* sieve of the view's names */
+        mov     ecx, eax
+        shr     ecx, 15
+        xor     ecx, eax
+        and     ecx, BITS
+        bt      dword ptr [rdx], ecx
+        jc      ask
+        mov     rax, [rsp + 40]
+        cmp     eax, READLINKAT
+        je      run
+        cmp     eax, OPENAT
+        je      follows
+        cmp     eax, FACCESSAT
+        je      follows
+        test    r10d, NOFOLLOW
+        jnz     run
+follows:
+        /* A link at its end could lead anywhere. */
+        push    rax
+        mov     eax, READLINK
+        mov     rdi, rsi
+        mov     rsi, rsp
+        mov     edx, 1
+        mov     r9, [rip + screen + 0x0ff8]     /* the pass that the filter knows */
+        syscall
+        pop     rcx
+        test    rax, rax
+        jns     ask
+run:
+        mov     rax, [rsp + 40]
+        mov     rdi, [rsp]
+        mov     rsi, [rsp + 8]
+        mov     rdx, [rsp + 16]
+        mov     r8, [rsp + 24]
+        mov     r9, [rip + screen + 0x0ff8]
+        syscall
+        mov     r9, [rsp + 32]
+        add     rsp, 48
+        ret
+ask:
+        mov     rax, [rsp + 40]
+        mov     rdi, [rsp]
+        mov     rsi, [rsp + 8]
+        mov     rdx, [rsp + 16]
+        mov     r8, [rsp + 24]
+        mov     r9, [rsp + 32]
+        syscall
+asked:
+        mov     rdi, [rsp]
+        mov     rsi, [rsp + 8]
+        add     rsp, 48
+        ret
