@@ -1,6 +1,7 @@
-/* micro (CASE N PATH)...: does each thing N times and prints nanoseconds per repetition, a line each. CASE is getppid, open
- *   (and close), or absent (opens PATH0, PATH1, ..., none of which is there). Several in one process: what a tool takes to start
- *   under a sandbox is most of a benchmark's time.
+/* micro (CASE MS PATH)...: does each thing for MS milliseconds and prints nanoseconds per repetition, a line each. CASE is
+ *   getppid, open (and close), or absent (opens PATH0, PATH1, ..., none of which is there). A time and no number of repetitions:
+ *   the same for calls of a microsecond and of a quarter of a millisecond, long enough for a sandbox to settle. Several in one
+ *   process: what a tool takes to start under a sandbox is most of a benchmark's time.
  * micro timed PROGRAM [ARGS]: runs a program and prints how long it took, in nanoseconds.
  * The clock is read inside, so what a tracer costs at start-up is left out. */
 #define _GNU_SOURCE
@@ -20,10 +21,12 @@ static double now(void)
     return t.tv_sec * 1e9 + t.tv_nsec;
 }
 
-static int repeat(const char *what, long n, const char *path)
+static int repeat(const char *what, long ms, const char *path)
 {
-    double begin = now();
-    for (long i = 0; i < n; i++) {
+    double begin = now(), end = begin + ms * 1e6;
+    long i = 0;
+    /* The clock is read once in so many repetitions, or it would be what is measured. */
+    for (; i % 64 || now() < end; i++) {
         if (!strcmp(what, "getppid")) {
             syscall(SYS_getppid);
         } else if (!strcmp(what, "absent")) {
@@ -42,7 +45,7 @@ static int repeat(const char *what, long n, const char *path)
             close(fd);
         }
     }
-    printf("%.1f\n", (now() - begin) / n);
+    printf("%.1f\n", (now() - begin) / i);
     return 0;
 }
 

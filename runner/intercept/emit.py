@@ -60,6 +60,10 @@ class Emitter:
         if self._redirects[path] <= EVENTS_PER_PATH:
             self.emit(Redirected(t=time.time(), pid=tid, path=path, target=target, syscall=syscall))
 
+    def counted(self, path: str, times: int) -> None:
+        """Count redirects of a path that was reported often enough."""
+        self._redirects[path] += times
+
     def observed(self, tid: int, path: str, syscall: str) -> None:
         """Count the use of a watched path, and report it unless that path was reported often enough."""
         self._observed[path] += 1

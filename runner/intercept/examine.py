@@ -65,6 +65,7 @@ class Examiner:
         delays: Faults.
         on_redirect: Called with (tid, path, target, syscall) for every redirect.
         on_observe: Called with (tid, path, syscall) for every use of a watched path.
+        on_counted: Called with (path, times) for redirects that were only counted.
         seen: How often each call was looked at, by name.
         screener: Patches programs; None if they are left as they are.
     """
@@ -79,6 +80,7 @@ class Examiner:
     delays: Delays
     on_redirect: Callable[[int, str, str, str], None]
     on_observe: Callable[[int, str, str], None]
+    on_counted: Callable[[str, int], None] = lambda _path, _times: None
     seen: Counter[str] = attrs.field(factory=Counter)
     screener: Screener | None = None
     _placer: Placer = attrs.field(init=False)
@@ -101,6 +103,13 @@ class Examiner:
     def refresh(self) -> None:
         """Ask anew what was known: processes that are not traced may have changed it."""
         self.world.known.forget()
+        self.count()
+
+    def count(self) -> None:
+        """Count what programs redirected by themselves."""
+        if self.screener is not None:
+            for path, times in self.screener.table.news():
+                self.on_counted(path, times)
 
     def recovers(self, tid: int) -> bool:
         """Whether a fault was the screener's.
@@ -199,6 +208,10 @@ class Examiner:
         eyes = ThreadEyes(self.world, tid)
         if not eyes.sees(plain.path) or not eyes.finds(self.layer_fd, plain.path, plain.identity):
             return None
+        if self.screener is not None and plain.skip == 1:
+            mapping = self.screener.before_hit(tid, registers, text, plain.path)
+            if mapping is not None:
+                return mapping
         self.on_redirect(tid, plain.path, self.rules.layer + plain.path, call.name)
         changed = {at.dirfd: self.layer_fd, at.path: arguments[at.path] + plain.skip}
         return Verdict(None, changed, self._ending(registers, changed))
@@ -292,6 +305,8 @@ class Examiner:
         elif name in LISTING:
             verdict = self._examine_listing(tid, arguments, registers)
         elif name in REARRANGING:
+            if self.screener is not None:
+                self.screener.table.close()
             self.world.known.begin_change()
             verdict = _also(LEAVE, NamesChange(), registers)
         elif name in SPOOFED_BY_DESCRIPTOR and self.spoofs:

@@ -19,6 +19,7 @@ from runner.intercept.verdict import (
     Ending,
     KeepMapping,
     MapScreener,
+    MapTable,
     NamesChange,
     ShowPath,
     ShowType,
@@ -60,9 +61,11 @@ class Finisher:
                 case (KeepMapping(),):
                     self._keep_mapping(tid, abi.result(registers))
                     abi.run_again(registers, ending.saved)
-                case (MapScreener(site),):
-                    if self.screener is not None:
-                        self.screener.mapped(tid, site, abi.result(registers))
+                case (MapScreener(site),) if self.screener is not None:
+                    self.screener.mapped(tid, site, abi.result(registers))
+                    abi.run_again(registers, ending.saved)
+                case (MapTable(base),) if self.screener is not None:
+                    self.screener.table_mapped(tid, base, abi.result(registers))
                     abi.run_again(registers, ending.saved)
                 case _:
                     abi.restore_call(registers, ending.saved)
@@ -116,7 +119,7 @@ class Finisher:
                 self._show_path(tid, effect, registers)
             case CompleteListing():
                 self._complete(tid, effect, registers)
-            case KeepMapping() | MapScreener() | NamesChange():
+            case KeepMapping() | MapScreener() | MapTable() | NamesChange():
                 pass
 
     def _show_path(self, tid: int, effect: ShowPath, registers: Any) -> None:  # noqa: ANN401

@@ -133,7 +133,10 @@ class Launcher:
         self._child = self._fork(program, passed=tuple(passed), filter_program=filter_program)
         kernel.seize(self._child.pid)
         self._child.release()
-        tracer.run()
+        try:
+            tracer.run()
+        finally:
+            tracer.examiner.count()
 
     def _screener(self, kernel: PtraceKernel, rules: Rules, world: World) -> Screener | None:
         """None where every call has to be seen, or where there are no anonymous files."""
@@ -143,7 +146,7 @@ class Launcher:
         if plan.mechanism == "syscall" or not names:
             return None
         try:
-            pages = make_pages(rules)
+            pages = make_pages(rules, (passed_number(), identity(plan.layer)))
         except OSError:
             return None
         return Screener(kernel, world, pages, passed_number(1), frozenset(SCREENED[name] for name in names))
@@ -188,6 +191,7 @@ class Launcher:
             delays=Delays(plan.delays, lambda: self.signals.requested),
             on_redirect=self.emitter.redirected,
             on_observe=self.emitter.observed,
+            on_counted=self.emitter.counted,
             seen=self.emitter.calls,
             screener=screener,
         )

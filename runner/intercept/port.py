@@ -20,8 +20,11 @@ class ThreadGoneError(Exception):
 class Kernel(Protocol):
     """Requests on stopped threads. Every one may raise :class:`ThreadGoneError`."""
 
-    def wait(self) -> tuple[int, int] | None:
+    def wait(self, *, only_now: bool = False) -> tuple[int, int] | None:
         """Next thread and wait status; None if a signal or timer of the tracer's own woke it.
+
+        Args:
+            only_now: Do not wait: None if no thread has anything to report.
 
         Raises:
             ChildProcessError: Nothing is left to wait for.

@@ -96,15 +96,15 @@ class PtraceKernel:
         except PtraceError as error:
             raise OSError(error.errno, f"PTRACE_SEIZE: {os.strerror(error.errno)}") from error
 
-    def wait(self) -> tuple[int, int] | None:
+    def wait(self, *, only_now: bool = False) -> tuple[int, int] | None:
         """See :class:`runner.intercept.port.Kernel`.
 
         Not ``os.waitpid``: that goes on waiting after a signal, and a handler that raises could lose a status.
         """
-        tid = library.waitpid(-1, self._status_pointer, WAIT_ALL)
+        tid = library.waitpid(-1, self._status_pointer, WAIT_ALL | os.WNOHANG if only_now else WAIT_ALL)
         if tid > 0:
             return tid, self._status.value
-        if ctypes.get_errno() == errno.ECHILD:
+        if tid < 0 and not only_now and ctypes.get_errno() == errno.ECHILD:
             raise ChildProcessError
         return None
 

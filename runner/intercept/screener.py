@@ -23,15 +23,20 @@ import attrs
 
 from runner.intercept import abi_x86_64 as abi
 from runner.intercept import screener_x86_64 as code
+from runner.intercept.emit import EVENTS_PER_PATH
 from runner.intercept.go_program import GoPrograms
+from runner.intercept.hit_table import HitTable
 from runner.intercept.port import Kernel
 from runner.intercept.rules import Rules
-from runner.intercept.verdict import Ending, MapScreener, Verdict
+from runner.intercept.verdict import Ending, MapScreener, MapTable, Verdict
 from runner.intercept.world import Identity, ThreadEyes, World, identity, threads_of
 
 # As many stops as patching a place costs in time, about: a program that calls less often is better left alone.
 HOT_CALLS = 16
 
+# A process's links, and the directory in which its threads have theirs: what is named through them may be anywhere.
+_BEYOND_PROC = ("/proc/root", "/proc/cwd", "/proc/fd", "/proc/task")
+_READ_AND_WRITE = mmap.PROT_READ | mmap.PROT_WRITE
 _READ_AND_EXECUTE = mmap.PROT_READ | mmap.PROT_EXEC
 _FNV_BASIS = 0x811C9DC5
 _FNV_PRIME = 0x01000193
@@ -76,20 +81,27 @@ class Pages:
         self.memory[sieve + bit // 8] |= 1 << bit % 8
 
 
-def make_pages(rules: Rules) -> Pages:
+def make_pages(rules: Rules, layer: tuple[int, Identity | None]) -> Pages:
     """The pages for a view.
+
+    Args:
+        rules: The view's.
+        layer: Number of the layer's descriptor in programs, and its identity.
 
     Raises:
         OSError: There are no anonymous files here.
     """
     file = os.memfd_create("screener")
-    os.truncate(file, code.SIZE)
-    memory = mmap.mmap(file, code.SIZE)
+    os.truncate(file, code.FILE_SIZE)
+    memory = mmap.mmap(file, code.FILE_SIZE)
     memory[: len(code.CODE)] = code.CODE
     permit = secrets.randbits(64)
-    memory[code.PASS_AT : code.PASS_AT + 8] = permit.to_bytes(8, "little")
+    device, inode = layer[1] or (0, 0)
+    words = {code.PASS_AT: permit, code.LAYER_AT: layer[0], code.LAYER_DEVICE_AT: device, code.LAYER_INODE_AT: inode}
+    for place, word in words.items():
+        memory[place : place + 8] = word.to_bytes(8, "little")
     pages = Pages(file, permit, memory)
-    for tree in ("/proc", *rules.trees):
+    for tree in (*_BEYOND_PROC, *rules.trees):
         pages.ask_below(tree)
     for name in rules.names:
         pages.ask_for(name)
@@ -136,14 +148,21 @@ class Screener:
     _programs: dict[int, Program] = attrs.field(factory=dict)
     _go: GoPrograms = attrs.field(factory=GoPrograms)
     _bases: set[int] = attrs.field(factory=set)
+    _hits: Counter[bytes] = attrs.field(factory=Counter)
+    _served: set[int] = attrs.field(factory=set)
+    table: HitTable = attrs.field(
+        init=False, default=attrs.Factory(lambda self: HitTable(self.pages.memory), takes_self=True)
+    )
 
     def new_program(self, pid: int) -> None:
         """A process executed a program."""
         self._programs[pid] = Program()
+        self._served.discard(pid)
 
     def gone(self, tid: int) -> None:
         """A thread is no more."""
         self._programs.pop(tid, None)
+        self._served.discard(tid)
 
     def before_call(self, tid: int, registers: Any) -> Verdict | None:  # noqa: ANN401  ctypes structure
         """Patch what is worth it; a verdict if the program has to map the pages first, and then to make its call again.
@@ -174,6 +193,38 @@ class Screener:
         self._bases.add(address)
         self._install(tid, program, site)
 
+    def before_hit(self, tid: int, registers: Any, text: bytes, path: str) -> Verdict | None:  # noqa: ANN401
+        """Let programs serve themselves with what they opened often; a verdict if this one has to map the table first.
+
+        Args:
+            tid: The thread.
+            registers: Of its call, which leads to the layer.
+            text: The call's path, which without its first byte is a file of the layer.
+            path: What it leads to.
+
+        Raises:
+            ThreadGoneError: It was killed meanwhile.
+        """
+        if not self.asks(registers):
+            return None
+        self._hits[text] += 1
+        if self._hits[text] <= EVENTS_PER_PATH or tid in self._served or not self.table.admit(text, path):
+            return None
+        self._served.add(tid)
+        base = registers.rip - code.ASKED
+        pointer = self.kernel.read(tid, base + code.TABLE_POINTER_AT, 8)
+        if pointer != bytes(8) or not self._has_pages(tid):
+            return None
+        # Beside the pages: without a wish the kernel would fill the hole that a program left on purpose.
+        arguments = (base + code.SIZE, code.PAGE, _READ_AND_WRITE, mmap.MAP_SHARED, self.number, code.TABLE_AT)
+        ending = Ending(abi.copy(registers), effects=(MapTable(base),))
+        return Verdict(abi.NUMBERS["mmap"], dict(enumerate(arguments)), ending)
+
+    def table_mapped(self, tid: int, base: int, address: int) -> None:
+        """The program mapped the table, or failed to."""
+        if address not in _ERRORS:
+            self.kernel.patch(tid, base + code.TABLE_POINTER_AT, address.to_bytes(8, "little"))
+
     def asks(self, registers: Any) -> bool:  # noqa: ANN401  ctypes structure
         """Whether a call was made by the routine, which restores what :data:`code.RESTORED` names."""
         return registers.rip - code.ASKED in self._bases
@@ -201,11 +252,14 @@ class Screener:
         if program.base:
             self._install(tid, program, site)
             return None
-        if self._file is None or not ThreadEyes(self.world, tid).has_descriptor(self.number, self._file):
+        if not self._has_pages(tid):
             return None
         arguments = (code.page_hint(call), code.SIZE, _READ_AND_EXECUTE, mmap.MAP_PRIVATE, self.number, 0)
         ending = Ending(abi.copy(registers), effects=(MapScreener(site),))
         return Verdict(abi.NUMBERS["mmap"], dict(enumerate(arguments)), ending)
+
+    def _has_pages(self, tid: int) -> bool:
+        return self._file is not None and ThreadEyes(self.world, tid).has_descriptor(self.number, self._file)
 
     def _install(self, tid: int, program: Program, site: code.Site) -> None:
         base, index = program.base, program.gates

@@ -6,22 +6,32 @@
  * caller's within 128 bytes below rsp. Returns the call's result in rax, all else as the kernel would leave it. It says "not in
  * the view" only where runner.intercept.rules.Rules.screen would say so: an absolute path, not to be made, none of whose
  * components is empty or begins with a dot; not below a tree (a path below one begins with the first component of its name, and
- * has the last one somewhere), nor /proc; whose last component is no name of the view; and which is no link that would be
- * followed. Everything else is asked about: the call then runs at `asked`, which the filter stops. The tracer may change rdi and
+ * has the last one somewhere), nor beyond a link of /proc, nor such a link to be shown; whose last component is no name of the
+ * view; and which is no link that would be followed. Everything else is asked about: the call then runs at `asked`, which the filter stops. The tracer may change rdi and
  * rsi there and need not put them back.
  *
- * Only rax, rcx and r11 are free at a system call; what else is used is saved on the stack, in less than 64 bytes: a goroutine
- * has hundreds left here. A path that cannot be read faults between `screen` and `ask`; the tracer sends such a thread to `ask`,
- * and the kernel says EFAULT.
+ * One thing is not asked: to open for reading what the tracer has sent to the layer so often that it admitted the very text to
+ * the table. If the descriptor is still the layer's and has a plain file there, that is opened, and counted in the table.
+ *
+ * Only rax, rcx and r11 are free at a system call; what else is used is saved on the stack, in less than 256 bytes and the red
+ * zone's 128. A goroutine has more: below the last check of its stack 800 bytes are kept for functions that check nothing, and
+ * those that lead here use about 200. A path that cannot be read faults between `screen` and `ask`; the tracer sends such a
+ * thread to `ask`, and the kernel says EFAULT.
  */
         .intel_syntax noprefix
         .set    OPENAT, 257
         .set    READLINKAT, 267
         .set    FACCESSAT, 269
         .set    READLINK, 89
+        .set    FSTAT, 5
+        .set    NEWFSTATAT, 262
         .set    NOFOLLOW, 0x100         /* AT_SYMLINK_NOFOLLOW */
         .set    NOT_SURE, 0x420040      /* O_CREAT | O_NOFOLLOW | what tells O_TMPFILE from O_DIRECTORY */
+        .set    NOT_PLAIN, ~0x88800     /* all but O_CLOEXEC, O_LARGEFILE, O_NONBLOCK */
         .set    LONGEST, 4095           /* bytes of a path */
+        .set    STAT, 144               /* bytes of struct stat: st_dev at 0, st_ino at 8, st_mode at 24 */
+        .set    FORMAT, 0xf000
+        .set    REGULAR, 0x8000
         .set    FNV_BASIS, 0x811c9dc5
         .set    FNV_PRIME, 0x01000193
         .set    BITS, 0x3fff            /* of a sieve, less one */
@@ -37,29 +47,29 @@ screen:
         cmp     eax, OPENAT
         jne     opens_nothing
         test    edx, NOT_SURE
-        jnz     ask
+        jnz     doubt
 opens_nothing:
         mov     r11, rsi
         lea     r8, [rsi + LONGEST]
         cmp     byte ptr [r11], '/'
-        jne     ask
+        jne     doubt
         xor     r9d, r9d                /* 0: in the first component; else 1 or 2: below what no tree, or some, begins with */
 component:
         inc     r11
         movzx   ecx, byte ptr [r11]
         cmp     ecx, '/'
-        je      ask
+        je      doubt
         cmp     ecx, '.'
-        je      ask
+        je      doubt
         test    ecx, ecx
-        jz      ask
+        jz      doubt
         mov     eax, FNV_BASIS
 letter:
         xor     eax, ecx
         imul    eax, eax, FNV_PRIME
         inc     r11
         cmp     r11, r8
-        ja      ask
+        ja      doubt
         movzx   ecx, byte ptr [r11]
         test    ecx, ecx
         jz      last
@@ -80,10 +90,12 @@ letter:
         cmp     r9d, 1
         je      component
 inside:
+        cmp     dword ptr [rsp + 40], READLINKAT        /* a process's link may show the layer */
+        je      doubt
         lea     rdx, [rip + screen + 0x1800]    /* sieve of the last components of trees */
         bt      dword ptr [rdx], ecx
         jnc     component
-        jmp     ask
+        jmp     doubt
 last:
         lea     rdx, [rip + screen + 0x2000]    /* sieve of the view's names */
         mov     ecx, eax
@@ -91,7 +103,7 @@ last:
         xor     ecx, eax
         and     ecx, BITS
         bt      dword ptr [rdx], ecx
-        jc      ask
+        jc      doubt
         mov     rax, [rsp + 40]
         cmp     eax, READLINKAT
         je      run
@@ -112,7 +124,7 @@ follows:
         syscall
         pop     rcx
         test    rax, rax
-        jns     ask
+        jns     doubt
 run:
         mov     rax, [rsp + 40]
         mov     rdi, [rsp]
@@ -124,6 +136,80 @@ run:
         mov     r9, [rsp + 32]
         add     rsp, 48
         ret
+doubt:
+        cmp     dword ptr [rsp + 40], OPENAT
+        jne     ask
+        test    dword ptr [rsp + 16], NOT_PLAIN
+        jnz     ask
+        mov     r8, [rip + screen + 0x3ff8]     /* where the table is mapped */
+        test    r8, r8
+        jz      ask
+        mov     rsi, [rsp + 8]
+        lea     r11, [rsi + LONGEST]
+        mov     edx, FNV_BASIS
+letter_of_all:
+        movzx   ecx, byte ptr [rsi]
+        test    ecx, ecx
+        jz      all
+        xor     rdx, rcx
+        imul    rdx, rdx, FNV_PRIME
+        inc     rsi
+        cmp     rsi, r11
+        jbe     letter_of_all
+        jmp     ask
+all:
+        mov     rcx, rdx
+        shr     rcx, 32
+        xor     ecx, edx
+        movzx   ecx, cl
+        shl     ecx, 4
+        add     r8, rcx
+        cmp     [r8], rdx
+        jne     ask
+        push    r10
+        sub     rsp, STAT
+        mov     r9, [rip + screen + 0x0ff8]
+        mov     eax, FSTAT
+        mov     rdi, [rip + screen + 0x0ff0]    /* the layer's descriptor */
+        mov     rsi, rsp
+        syscall
+        test    rax, rax
+        jnz     no_hit
+        mov     rax, [rsp]
+        cmp     rax, [rip + screen + 0x0fe8]
+        jne     no_hit
+        mov     rax, [rsp + 8]
+        cmp     rax, [rip + screen + 0x0fe0]
+        jne     no_hit
+        mov     eax, NEWFSTATAT
+        mov     rsi, [rsp + STAT + 8 + 8]
+        inc     rsi                             /* the text without its slash is the layer's file */
+        mov     rdx, rsp
+        mov     r10d, NOFOLLOW
+        syscall
+        test    rax, rax
+        jnz     no_hit
+        mov     eax, [rsp + 24]
+        and     eax, FORMAT
+        cmp     eax, REGULAR
+        jne     no_hit
+        mov     eax, OPENAT
+        mov     rdx, [rsp + STAT + 8 + 16]
+        mov     r10, [rsp + STAT]
+        syscall
+        test    rax, rax
+        js      no_hit
+        lock inc qword ptr [r8 + 8]
+        add     rsp, STAT + 8
+        mov     rdi, [rsp]
+        mov     rsi, [rsp + 8]
+        mov     r8, [rsp + 24]
+        mov     r9, [rsp + 32]
+        add     rsp, 48
+        ret
+no_hit:
+        add     rsp, STAT
+        pop     r10
 ask:
         mov     rax, [rsp + 40]
         mov     rdi, [rsp]

@@ -1,7 +1,7 @@
 """The machine code of in-program screening: the routine, where it may be called from, and what a program is patched with.
 
 The routine is :file:`screener_x86_64.S` beside this module, assembled (a test assembles it again and compares). It lies at the
-start of four pages that are mapped into a program: the code, the sieves that it looks names up in, and the gates, which
+start of four pages that are mapped into a program: the code, two pages of sieves that it looks names up in, and the gates, which
 differ from program to program. The mapping is private, so gates belong to one address space and are inherited by fork.
 
 A *site* is a place where a known sequence of instructions ends in a system call. The last instructions before it, five bytes or
@@ -21,24 +21,41 @@ TREES_END_AT = PAGE + SIEVE_BYTES
 NAMES_AT = 2 * PAGE
 GATES_AT = 3 * PAGE
 SIZE = 4 * PAGE
-# The pass: a call with this in its last argument, which no traced call has, is not stopped.
+# Behind the code, words: the pass (a call with this in its last argument, which no traced call has, is not stopped), and the
+# number, device and inode of the layer's descriptor.
 PASS_AT = PAGE - 8
 PASS_ARGUMENT = 5
+LAYER_AT = PAGE - 16
+LAYER_DEVICE_AT = PAGE - 24
+LAYER_INODE_AT = PAGE - 32
+# Behind the gates: where the program has the table, which is another mapping of the same file, shared and writable.
+TABLE_POINTER_AT = SIZE - 8
+TABLE_AT = SIZE
+TABLE_ENTRIES = 256
+TABLE_ENTRY_BYTES = 16
+FILE_SIZE = SIZE + PAGE
 
 CODE = bytes.fromhex(
-    "50415141505256573d01010000750cf7c2400042000f85220100004989f34c8d86ff0f000041803b2f0f850e01000045"
-    "31c949ffc3410fb60b83f92f0f84fb00000083f92e0f84f200000085c90f84ea000000b8c59d1c8131c869c093010001"
-    "49ffc34d39c30f87d1000000410fb60b85c9744283f92f75df89c1c1e90f31c181e1ff3f00004183f90174a67717488d"
-    "156b0f00000fa30a410f92c141ffc14183f901748d488d15541700000fa30a7381e987000000488d15431f000089c1c1"
-    "e90f31c181e1ff3f00000fa30a726e488b4424283d0b01000074373d0101000074103d0d010000740941f7c200010000"
-    "752050b8590000004889f74889e6ba010000004c8b0dee0e00000f05594885c0792b488b442428488b3c24488b742408"
-    "488b5424104c8b4424184c8b0dc70e00000f054c8b4c24204883c430c3488b442428488b3c24488b742408488b542410"
-    "4c8b4424184c8b4c24200f05488b3c24488b7424084883c430c3"
+    "50415141505256573d01010000750cf7c2400042000f85340100004989f34c8d86ff0f000041803b2f0f852001000045"
+    "31c949ffc3410fb60b83f92f0f840d01000083f92e0f840401000085c90f84fc000000b8c59d1c8131c869c093010001"
+    "49ffc34d39c30f87e3000000410fb60b85c9745483f92f75df89c1c1e90f31c181e1ff3f00004183f90174a67717488d"
+    "156b0f00000fa30a410f92c141ffc14183f901748d817c24280b0100000f849c000000488d15461700000fa30a0f836f"
+    "ffffffe987000000488d15311f000089c1c1e90f31c181e1ff3f00000fa30a726e488b4424283d0b01000074373d0101"
+    "000074103d0d010000740941f7c200010000752050b8590000004889f74889e6ba010000004c8b0ddc0e00000f055948"
+    "85c0792b488b442428488b3c24488b742408488b5424104c8b4424184c8b0db50e00000f054c8b4c24204883c430c381"
+    "7c2428010100000f8526010000f7442410ff77f7ff0f85180100004c8b05863e00004d85c00f8408010000488b742408"
+    "4c8d9eff0f0000bac59d1c810fb60e85c974174831ca4869d29301000148ffc64c39de76e7e9d90000004889d148c1e9"
+    "2031d10fb6c9c1e1044901c84939100f85be00000041524881ec900000004c8b0d230e0000b805000000488b3d0f0e00"
+    "004889e60f054885c00f858b000000488b0424483b05ee0d0000757e488b442408483b05d80d00007570b80601000048"
+    "8bb424a000000048ffc64889e241ba000100000f054885c075508b4424182500f000003d008000007540b80101000048"
+    "8b9424a80000004c8b9424900000000f054885c07824f049ff40084881c498000000488b3c24488b7424084c8b442418"
+    "4c8b4c24204883c430c34881c490000000415a488b442428488b3c24488b742408488b5424104c8b4424184c8b4c2420"
+    "0f05488b3c24488b7424084883c430c3"
 )
 # A fault from the routine's start to here is a path that cannot be read: ask the tracer, who lets the kernel say so.
-ASK = 0x13D
+ASK = 0x283
 # Instruction pointer of a thread that asks. The routine puts rdi and rsi back by itself.
-ASKED = 0x15C
+ASKED = 0x2A2
 RESTORED = frozenset((0, 1))
 
 _SYSCALL = bytes.fromhex("0f05")
@@ -48,7 +65,7 @@ _COMPARISON_BYTES = 6
 _RED_ZONE = 128
 _NEAR = 1 << 31
 _GATE_BYTES = 128
-GATES = PAGE // _GATE_BYTES
+GATES = PAGE // _GATE_BYTES - 1  # the last one is the pointer to the table
 
 
 @attrs.frozen

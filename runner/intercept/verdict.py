@@ -60,11 +60,18 @@ class MapScreener:
 
 
 @attrs.frozen
+class MapTable:
+    """The injected mmap of the table of hits returned: tell the screener's pages at ``base``, and run the original call again."""
+
+    base: int
+
+
+@attrs.frozen
 class NamesChange:
     """The call may make a link or move a name: what is known about names ends with it."""
 
 
-Effect = ShowType | ShowPath | CompleteListing | KeepMapping | MapScreener | NamesChange
+Effect = ShowType | ShowPath | CompleteListing | KeepMapping | MapScreener | MapTable | NamesChange
 
 
 @attrs.frozen

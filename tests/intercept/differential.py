@@ -52,6 +52,7 @@ SUBJECTS = (
     Subject("static Go, screened", "gocases", ("main", "thread", "child"), screened=True),
 )
 MECHANISMS = ("seccomp", "syscall")
+HASTY = (sys.executable, str(Path(__file__).parent / "hasty_launcher.py"))
 
 
 @attrs.frozen(kw_only=True)
@@ -117,6 +118,7 @@ def lines_under(base: Path, mechanism: str, argv: list[str], *, screened: bool =
     environment = {"TREE": str(world.tree), "OUT": str(world.out), "SINGLE": str(world.single)}
     if screened:
         environment["SCREENED"] = "1"
+        options["launcher"] = HASTY
     try:
         if mechanism == "proot":
             return _under_proot(world, argv, environment)

@@ -20,14 +20,14 @@ killed: list[int] = []
 
 
 def kill_and_handle(tracer: Tracer, tid: int, status: int) -> None:
-    process = process_of(tid)
     if not first:
-        first.append(process)
+        first.append(process_of(tid))
     # A rewritten call that is about to return is another matter than one that begins.
     pending = tracer._threads.get(tid)
     found = decode(status)[0] if is_stopped(status) else ""
     found = "hit-exit" if found == "syscall" and pending is not None and pending.ending is not None else found
-    if not killed and process != first[0] and found == kind:
+    # Looked up no more often than needed: a slow tracer serves the first thread alone, and a storm of signals takes minutes.
+    if not killed and found == kind and (process := process_of(tid)) != first[0]:
         killed.append(process)
         os.kill(process, signal.SIGKILL)
         sys.stderr.write(f"killed at {kind}\n")

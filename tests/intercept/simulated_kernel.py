@@ -96,7 +96,9 @@ class SimulatedKernel:
 
     # The port
 
-    def wait(self) -> tuple[int, int]:
+    def wait(self, *, only_now: bool = False) -> tuple[int, int] | None:
+        if not self._pending and only_now:
+            return None
         if not self._pending:
             running = [tid for tid, thread in self.threads.items() if not thread.dead]
             assert not running, f"the tracer waits for ever: {running} are stopped or were never resumed"

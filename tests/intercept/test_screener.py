@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from launcher_driver import run, start
 
 from runner.intercept import screener_x86_64 as code
+from runner.intercept.emit import EVENTS_PER_PATH
 from runner.intercept.go_program import GoPrograms
+from runner.intercept.hit_table import HitTable, entry_of, text_hash
 from runner.intercept.records import Redirected
 from runner.intercept.rules import Rules, Screening, compile_rules
 from runner.intercept.screener import HOT_CALLS, make_pages, sieve_bit
@@ -38,12 +40,12 @@ class Routine:
     """The routine, called from here: what it is called for is no system call, its look for a link is a real one."""
 
     def __init__(self, rules: Rules) -> None:
-        self.pages = make_pages(rules)
-        self._code = mmap.mmap(-1, code.SIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
+        self.pages = make_pages(rules, (1000, None))
+        self._code = mmap.mmap(-1, code.FILE_SIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
         taken = bytearray(code.CODE)
         calls = [match.start() for match in re.finditer(re.escape(SYSCALL), code.CODE)]
-        assert len(calls) == 3
-        _look, let_go, ask = calls
+        _look, let_go, *serving, ask = calls
+        assert len(serving) == 3
         taken[let_go : let_go + 2] = bytes.fromhex("0c01")  # or al, 1: all numbers are odd, or become so
         taken[ask : ask + 2] = bytes.fromhex("31c0")  # xor eax, eax
         self._taken = bytes(taken)
@@ -88,8 +90,8 @@ def test_the_committed_bytes_are_what_the_source_assembles_to(tmp_path):
 
 
 COMPONENTS = st.sampled_from(
-    ["proc", "sys", "kernel", "panic", "made", "up", "tree", "below", "single.conf", "watched", "etc", "passwd", "x",
-     "..", ".", "", ".hidden", "self", "usr", "lib", "a" * 300]
+    ["proc", "root", "cwd", "fd", "task", "sys", "kernel", "panic", "made", "up", "tree", "below", "single.conf",
+     "watched", "etc", "passwd", "x",      "..", ".", "", ".hidden", "self", "usr", "lib", "a" * 300]
 ) | st.text(st.characters(exclude_characters="/\0", exclude_categories=("Cs",)), max_size=12)  # fmt: skip
 FLAGS = st.sampled_from([
     os.O_RDONLY, os.O_CLOEXEC, os.O_WRONLY | os.O_TRUNC, os.O_CREAT | os.O_RDWR, os.O_NOFOLLOW, os.O_DIRECTORY,
@@ -110,6 +112,7 @@ def test_what_the_routine_lets_go_the_rules_let_go_too(rules, routine, component
     if routine(os.fsencode(path), flags, number):
         return
     assert path.startswith("/")
+    assert number != READLINKAT or not path.startswith("/proc/")
     assert number != OPENAT or not flags & (os.O_CREAT | os.O_NOFOLLOW)
     follows = number in (OPENAT, FACCESSAT) or (number != READLINKAT and not flags & NOFOLLOW)
     screening = rules.screen(path, follows=follows, creates=False)
@@ -123,7 +126,8 @@ def test_what_the_routine_lets_go_the_rules_let_go_too(rules, routine, component
 @pytest.mark.parametrize(
     "path",
     ["/etc/passwd", "/made/elsewhere", "/x/made/up/tree/y", "/usr/lib/x86_64-linux-gnu/libc.so.6", "/x",
-     "/var/lib/rancher/k3s/server/tls/client-ca.crt", "/sys/fs/cgroup/cpuacct/cpuacct.stat", "/nothing/there"],
+     "/var/lib/rancher/k3s/server/tls/client-ca.crt", "/sys/fs/cgroup/cpuacct/cpuacct.stat", "/nothing/there",
+     "/proc/1/stat", "/proc/meminfo", "/proc/1/fd", "/proc/1/task"],
 )  # fmt: skip
 def test_ordinary_paths_are_let_go(routine, path):
     assert not routine(path.encode())
@@ -131,8 +135,10 @@ def test_ordinary_paths_are_let_go(routine, path):
 
 @pytest.mark.parametrize(
     "path",
-    ["/proc/sys/kernel/panic", "/proc/1/root/etc/passwd", "/made/up/tree/any/x", "/made/up/tree", "/other/single.conf", "/usr/bin/watched",
-     "/etc//passwd", "/etc/./passwd", "/etc/../passwd", "/etc/", "/", "", "relative", "/" + "a/" * 2048 + "a"],
+    ["/proc/sys/kernel/panic", "/proc/1/root/etc/passwd", "/proc/1/cwd/x", "/proc/1/fd/3/x",
+     "/proc/1/task/1/root/x", "/proc/self", "/proc/sys/any", "/made/up/tree/any/x", "/made/up/tree",
+     "/other/single.conf", "/usr/bin/watched", "/etc//passwd", "/etc/./passwd", "/etc/../passwd", "/etc/", "/", "",
+     "relative", "/" + "a/" * 2048 + "a"],
 )  # fmt: skip
 def test_paths_that_could_reach_the_view_are_asked_about(routine, path):
     assert routine(path.encode())
@@ -284,9 +290,63 @@ def test_a_place_that_opens_often_stops_no_more(build, world):
 
 
 def test_a_hit_of_the_routine_costs_one_stop_and_leaves_the_registers_to_it(build, world):
-    few, many = (stops(build, world, "opens", str(world.tree / "only/new"), str(n)) for n in (20, 520))
-    assert many["seccomp"] - few["seccomp"] == 500
+    few, many = (stops(build, world, "opens", str(world.tree / "only/new"), str(n)) for n in (20, 90))
+    assert many["seccomp"] - few["seccomp"] == 70
     assert many["syscall"] == few["syscall"]
+
+
+def test_hits_that_are_only_counted_cost_no_stop_and_are_counted(build, world):
+    path = str(world.tree / "only/new")
+    outcome = run(world, "seccomp", [build.c("manners", static=True), "opens", path, "3000"])
+    assert outcome.report.redirects_by_path == {path: 3000}
+    assert len(outcome.of(Redirected)) == EVENTS_PER_PATH
+    assert outcome.report.stops["seccomp"] < EVENTS_PER_PATH + HOT_CALLS + 20
+
+
+@pytest.mark.parametrize("mechanism", ["mount", "seccomp", "syscall"])
+def test_an_often_opened_file_is_what_it_is_whatever_changes_around_it(build, world, tmp_path, mechanism):
+    path = world.tree / "only/new"
+    jail = tmp_path / "jail"
+    inside = jail / path.relative_to("/")
+    inside.parent.mkdir(parents=True)
+    inside.write_text("jailed\n")
+    outcome = run(world, mechanism, [build.c("manners", static=True), "served", str(path), str(jail)])
+    assert outcome.output.splitlines() == [
+        "often: new", "with flags: new", "as a directory: ENOTDIR", "changed: changed", "truncated: ", "gone: ENOENT",
+        "back: back", "a directory now: EISDIR", "new: new", "in a jail: jailed", "outside it: new",
+        "other descriptors: new", "no descriptors: new",
+    ]  # fmt: skip
+    if mechanism == "seccomp":
+        # Every open for reading that found the file is there, whoever redirected it.
+        assert outcome.report.redirects_by_path[str(path)] >= 300
+
+
+def test_a_table_that_is_full_or_closed_admits_no_more():
+    memory = mmap.mmap(-1, code.FILE_SIZE)
+    table = HitTable(memory)
+    texts = [f"/tree/{number}".encode() for number in range(600)]
+    admitted = [text for text in texts if table.admit(text, text.decode())]
+    assert len({entry_of(text_hash(text)) for text in admitted}) == len(admitted) <= code.TABLE_ENTRIES
+    assert table.admit(admitted[0], admitted[0].decode())
+    assert not table.admit(next(text for text in texts if text not in admitted), "/other")
+    table.close()
+    assert not table.admit(admitted[0], admitted[0].decode())
+    for text in admitted:
+        place = code.TABLE_AT + entry_of(text_hash(text)) * code.TABLE_ENTRY_BYTES
+        assert memory[place : place + 8] == bytes(8)
+
+
+def test_what_programs_counted_is_told_once():
+    memory = mmap.mmap(-1, code.FILE_SIZE)
+    table = HitTable(memory)
+    assert table.admit(b"/tree/x", "/tree/x")
+    count = code.TABLE_AT + entry_of(text_hash(b"/tree/x")) * code.TABLE_ENTRY_BYTES + 8
+    memory[count] = 7
+    assert list(table.news()) == [("/tree/x", 7)]
+    assert list(table.news()) == []
+    table.close()
+    memory[count] = 9
+    assert list(table.news()) == [("/tree/x", 2)]
 
 
 def test_a_program_with_two_threads_is_never_patched(build, world):
@@ -303,4 +363,4 @@ def test_children_find_what_their_parent_was_patched_with(build, world):
     outcome = run(world, "seccomp", [build.c("manners", static=True), "hotchildren", str(world.tree / "only/new"), "8"])
     assert outcome.output == "8 of 8 children read it\n"
     assert outcome.report.redirects_by_path == {str(world.tree / "only/new"): 8 * 40 + 40}
-    assert len(outcome.of(Redirected)) == 100
+    assert len(outcome.of(Redirected)) == EVENTS_PER_PATH

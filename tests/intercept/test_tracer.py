@@ -33,6 +33,9 @@ class ScriptedExaminer:
     def refresh(self):
         pass
 
+    def recovers(self, _tid):
+        return False
+
     def examine(self, tid):
         registers = self.kernel.registers(tid)
         pointer = abi.arguments(registers)[1]
@@ -70,7 +73,15 @@ class Trial:
         return list(self.kernel.threads.values())
 
 
-def play(order, tracing, *scripts, assumed=None, choose=lambda _count: 0, kill_before=lambda _count: False):
+def play(
+    order,
+    tracing,
+    *scripts,
+    assumed=None,
+    choose=lambda _count: 0,
+    kill_before=lambda _count: False,
+    on_exit=lambda _tid, _status: False,
+):
     """Run scripts to their end; ``assumed`` is the order that the tracer believes in."""
     kernel = SimulatedKernel(order, tracing is Tracing.FILTERED, choose, kill_before)
     scratch = WatchedBook()
@@ -81,7 +92,7 @@ def play(order, tracing, *scripts, assumed=None, choose=lambda _count: 0, kill_b
         examiner=ScriptedExaminer(kernel, scratch),
         finisher=Finisher(kernel, compile_rules(View(), "/layer"), scratch, {}),
         emitter=Emitter(writing),
-        on_exit=lambda _tid, _status: False,
+        on_exit=on_exit,
         on_exec=lambda _pid: None,
         signals=OwnSignals(),
     )
@@ -137,6 +148,24 @@ def test_memory_is_mapped_once_and_the_call_runs_again(order, tracing):
     assert [(number, arguments[0]) for number, arguments in thread.executed] == [(FILTERED, LAYER_FD)] * 2
     assert all(slot <= arguments[1] < region.address + (1 << 17) for _number, arguments in thread.executed)
     assert thread.kept == [True, True]
+
+
+@ORDERS
+@TRACINGS
+def test_threads_that_always_come_first_do_not_hold_up_the_others(order, tracing):
+    ended = []
+    busy = (call(MISS),) * 300
+    # The latest stop is reported first, so one of the busy threads is always before the one that has little to do.
+    trial = play(
+        order,
+        tracing,
+        (call(MISS),) * 10,
+        busy,
+        busy,
+        choose=lambda count: count - 1,
+        on_exit=lambda tid, _status: ended.append(tid),
+    )
+    assert ended[0] == min(trial.kernel.threads)
 
 
 def test_the_wrong_order_is_noticed_by_these_tests():

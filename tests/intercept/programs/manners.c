@@ -429,6 +429,67 @@ static int linger(void)
     return 0;
 }
 
+static void tell(const char *what, int flags)
+{
+    char text[32] = "";
+    int fd = syscall(SYS_openat, AT_FDCWD, path, flags, 0);
+    int error = errno;
+    long n = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
+    if (n > 0 && text[n - 1] == '\n')
+        text[n - 1] = 0;
+    printf("%s: %s\n", what, fd < 0 ? strerrorname_np(error) : n < 0 ? strerrorname_np(errno) : text);
+    if (fd >= 0)
+        close(fd);
+}
+
+static void put(const char *name, const char *text)
+{
+    int fd = open(name, O_CREAT | O_WRONLY | O_TRUNC, 0644);
+    write(fd, text, strlen(text));
+    close(fd);
+}
+
+/* served PATH JAIL: what an often opened file is when things change around it. JAIL is a directory that has another file at
+ * PATH, below it. */
+static int served(const char *jail)
+{
+    int elsewhere = open(jail, O_PATH | O_DIRECTORY);
+    opens(300);
+    tell("often", O_RDONLY);
+    tell("with flags", O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    tell("as a directory", O_RDONLY | O_DIRECTORY);
+    put(path, "changed\n");
+    tell("changed", O_RDONLY);
+    tell("truncated", O_RDWR | O_TRUNC);
+    put(path, "again\n");
+    unlink(path);
+    tell("gone", O_RDONLY);
+    put(path, "back\n");
+    tell("back", O_RDONLY);
+    unlink(path);
+    mkdir(path, 0755);
+    tell("a directory now", O_RDONLY);
+    rmdir(path);
+    put(path, "new\n");
+    tell("new", O_RDONLY);
+    fflush(stdout);
+    if (fork() == 0) {
+        chroot(jail);
+        tell("in a jail", O_RDONLY);
+        exit(0);
+    }
+    wait(0);
+    tell("outside it", O_RDONLY);
+    /* Whatever is at the numbers that the interceptor passed on. */
+    for (int fd = 998; fd <= 1000; fd++)
+        dup2(elsewhere, fd);
+    tell("other descriptors", O_RDONLY);
+    for (int fd = 998; fd <= 1000; fd++)
+        close(fd);
+    tell("no descriptors", O_RDONLY);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     const char *what = argc > 1 ? argv[1] : "";
@@ -440,6 +501,7 @@ int main(int argc, char **argv)
     if (!strcmp(what, "busyopens")) return busy_opens(n);
     if (!strcmp(what, "vforkopens")) return vfork_opens(n);
     if (!strcmp(what, "hotchildren")) return hot_children(n);
+    if (!strcmp(what, "served")) return served(argv[3]);
     if (!strcmp(what, "storm")) return storm(n);
     if (!strcmp(what, "births")) return births(n);
     if (!strcmp(what, "execthread")) return execthread();
