@@ -46,11 +46,13 @@ class Batch:
         names: Of its cases, as the table prints them, in the order of its figures.
         argv: Arguments of the micro program.
         hit: Whether it opens a path of the view.
+        times: How often in a round: what is short is at the mercy of what a sandbox does at that moment.
     """
 
     names: tuple[str, ...]
     argv: tuple[str, ...]
     hit: bool = False
+    times: int = 1
 
 
 def tools(layer: str) -> tuple[Tool, ...]:
@@ -79,7 +81,7 @@ def tools(layer: str) -> tuple[Tool, ...]:
 def batches(micro: str, scratch: Path) -> tuple[Batch, ...]:
     """What is measured; the Go build only where there is Go."""
     shell = "i=0; while [ $i -lt 60 ]; do /bin/true; i=$((i+1)); done"
-    dd = "dd if=/dev/zero of=/dev/null bs=1M count=4000 2>/dev/null"
+    dd = "dd if=/dev/zero of=/dev/null bs=1M count=16000 2>/dev/null"
     # The names that are absent are others each time: what the tracer remembers is no help there.
     missing = ("getppid", "300", "-", "open", "300", "/etc/passwd", "absent", "300", "/etc/absent")
     names = (
@@ -88,11 +90,11 @@ def batches(micro: str, scratch: Path) -> tuple[Batch, ...]:
         "open of another absent name each time",
     )
     found = [
-        Batch(names=names, argv=missing),
-        Batch(names=("open and close, in the view",), argv=("open", "300", HIT), hit=True),
+        Batch(names=names, argv=missing, times=3),
+        Batch(names=("open and close, in the view",), argv=("open", "300", HIT), hit=True, times=3),
         Batch(names=("shell loop, 60 forks",), argv=("timed", "sh", "-c", shell)),
         # A workload of calls of no interest: one read and one write a MiB, no path after the start.
-        Batch(names=("dd, 4,000 MiB copied",), argv=("timed", "sh", "-c", dd)),
+        Batch(names=("dd, 16,000 MiB copied",), argv=("timed", "sh", "-c", dd)),
     ]
     go = shutil.which("go") or "/usr/local/go/bin/go"
     if Path(go).exists():
@@ -124,7 +126,7 @@ def measure(micro: str, rounds: int) -> dict[str, object]:
             # Each round begins with another tool: what one leaves behind (caches, a busy sandbox) falls on all alike.
             first = number % len(found)
             for batch in chosen:
-                for tool in (*found[first:], *found[:first]):
+                for tool in (*found[first:], *found[:first]) * batch.times:
                     if batch.hit and not tool.redirects and tool.name != "untraced":
                         continue
                     argv = [*batch.argv]

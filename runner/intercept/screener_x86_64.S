@@ -3,12 +3,12 @@
  *     gcc -c -o screener.o screener_x86_64.S && objcopy -O binary -j .text screener.o screener.bin
  *
  * Called as  call screen  with the registers of openat, newfstatat, faccessat, faccessat2 or readlinkat, and nothing of the
- * caller's within 128 bytes below rsp. Returns the call's result in rax, all else as the kernel would leave it. It says "not in
- * the view" only where runner.intercept.rules.Rules.screen would say so: an absolute path, not to be made, none of whose
- * components is empty or begins with a dot; not below a tree (a path below one begins with the first component of its name, and
- * has the last one somewhere), nor beyond a link of /proc, nor such a link to be shown; whose last component is no name of the
- * view; and which is no link that would be followed. Everything else is asked about: the call then runs at `asked`, which the filter stops. The tracer may change rdi and
- * rsi there and need not put them back.
+ * caller's within 128 bytes below rsp. Returns the call's result in rax, all else as the kernel would leave it. It says "not
+ * in the view" only where runner.intercept.rules.Rules.screen would say so: an absolute path, none of whose components is
+ * empty or begins with a dot; not below a tree (a path below one begins with the first component of its name, and has the last
+ * one somewhere), nor beyond a link of /proc, nor such a link to be shown; whose last component is no name of the view; and
+ * which is no link that would be followed (for a file to be made: that leads through no link). Everything else is asked about:
+ * the call then runs at `asked`, which the filter stops. The tracer may change rdi and rsi there and need not put them back.
  *
  * One thing is not asked: to open for reading what the tracer has sent to the layer so often that it admitted the very text to
  * the table. If the descriptor is still the layer's and has a plain file there, that is opened, and counted in the table.
@@ -26,7 +26,11 @@
         .set    FSTAT, 5
         .set    NEWFSTATAT, 262
         .set    NOFOLLOW, 0x100         /* AT_SYMLINK_NOFOLLOW */
-        .set    NOT_SURE, 0x420040      /* O_CREAT | O_NOFOLLOW | what tells O_TMPFILE from O_DIRECTORY */
+        .set    OPENAT2, 437
+        .set    CREAT, 0x40
+        .set    NOT_SURE, 0x420000      /* O_NOFOLLOW | what tells O_TMPFILE from O_DIRECTORY */
+        .set    OPEN_HOW, 24            /* bytes of struct open_how: flags at 0, mode at 8, resolve at 16 */
+        .set    NO_SYMLINKS, 4
         .set    NOT_PLAIN, ~0x88800     /* all but O_CLOEXEC, O_LARGEFILE, O_NONBLOCK */
         .set    LONGEST, 4095           /* bytes of a path */
         .set    STAT, 144               /* bytes of struct stat: st_dev at 0, st_ino at 8, st_mode at 24 */
@@ -108,11 +112,15 @@ last:
         cmp     eax, READLINKAT
         je      run
         cmp     eax, OPENAT
-        je      follows
+        je      opens
         cmp     eax, FACCESSAT
         je      follows
         test    r10d, NOFOLLOW
         jnz     run
+        jmp     follows
+opens:
+        test    dword ptr [rsp + 16], CREAT
+        jnz     creates
 follows:
         /* A link at its end could lead anywhere. */
         push    rax
@@ -136,6 +144,28 @@ run:
         mov     r9, [rsp + 32]
         add     rsp, 48
         ret
+creates:
+        /* A new name could be anywhere that a link leads to, so it is made where none does, or asked about. */
+        mov     r8, r10
+        sub     rsp, OPEN_HOW
+        mov     eax, [rsp + OPEN_HOW + 16]
+        mov     [rsp], rax
+        mov     eax, r10d
+        mov     [rsp + 8], rax
+        mov     qword ptr [rsp + 16], NO_SYMLINKS
+        mov     eax, OPENAT2
+        mov     rdi, [rsp + OPEN_HOW]
+        mov     rsi, [rsp + OPEN_HOW + 8]
+        mov     rdx, rsp
+        mov     r10d, OPEN_HOW
+        mov     r9, [rip + screen + 0x0ff8]
+        syscall
+        mov     r10, r8
+        add     rsp, OPEN_HOW
+        test    rax, rax
+        js      ask
+        mov     rdx, [rsp + 16]
+        jmp     done
 doubt:
         cmp     dword ptr [rsp + 40], OPENAT
         jne     ask
@@ -201,6 +231,7 @@ all:
         js      no_hit
         lock inc qword ptr [r8 + 8]
         add     rsp, STAT + 8
+done:
         mov     rdi, [rsp]
         mov     rsi, [rsp + 8]
         mov     r8, [rsp + 24]

@@ -11,6 +11,7 @@ import sys
 from runner.intercept import __main__ as launcher
 from runner.intercept.port import is_stopped
 from runner.intercept.tracer import Tracer, decode
+from runner.intercept.verdict import MapScreener, MapTable
 from runner.intercept.world import process_of
 
 kind, arguments = sys.argv[1], sys.argv[2:]
@@ -25,7 +26,13 @@ def kill_and_handle(tracer: Tracer, tid: int, status: int) -> None:
     # A rewritten call that is about to return is another matter than one that begins.
     pending = tracer._threads.get(tid)
     found = decode(status)[0] if is_stopped(status) else ""
-    found = "hit-exit" if found == "syscall" and pending is not None and pending.ending is not None else found
+    if found == "syscall" and pending is not None and pending.ending is not None:
+        found = "hit-exit"
+        match pending.ending.effects:
+            case (MapScreener(),):
+                found = "screener-mapped"
+            case (MapTable(),):
+                found = "table-mapped"
     # Looked up no more often than needed: a slow tracer serves the first thread alone, and a storm of signals takes minutes.
     if not killed and found == kind and (process := process_of(tid)) != first[0]:
         killed.append(process)

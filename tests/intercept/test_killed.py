@@ -16,13 +16,15 @@ DEEDS = {
     "seccomp": "opens {tree}/real 3",
     "hit-exit": "opens {tree}/only/new 3",
     "syscall": "opens {tree}/only/new 3",
+    "screener-mapped": "opens {tree}/real 30",
+    "table-mapped": "opens {tree}/only/new 200",
     "signal": "storm {tree}/only/new 40",
     "group": "signals {tree}/only/new",
     "event": "births {tree}/only/new 20",
     "exec": "execthread {tree}/only/new 1",
 }
 # What only one way of tracing stops at: with the filter, every syscall stop belongs to a hit.
-NEVER = {("seccomp", "syscall"), ("syscall", "seccomp")}
+NEVER = {("seccomp", "syscall"), ("syscall", "seccomp"), ("syscall", "screener-mapped"), ("syscall", "table-mapped")}
 
 
 @pytest.mark.parametrize(

@@ -93,6 +93,18 @@ static int vfork_opens(int n)
     return 0;
 }
 
+/* makes PATH N: make a file again and again */
+static int makes(int n)
+{
+    for (int i = 0; i < n; i++) {
+        int fd = syscall(SYS_openat, AT_FDCWD, path, O_CREAT | O_WRONLY, 0644);
+        if (fd < 0)
+            return 1;
+        close(fd);
+    }
+    return 0;
+}
+
 /* hotchildren PATH N: children of a process that opened often read the file */
 static int hot_children(int n)
 {
@@ -501,6 +513,7 @@ int main(int argc, char **argv)
     if (!strcmp(what, "busyopens")) return busy_opens(n);
     if (!strcmp(what, "vforkopens")) return vfork_opens(n);
     if (!strcmp(what, "hotchildren")) return hot_children(n);
+    if (!strcmp(what, "makes")) return makes(n);
     if (!strcmp(what, "served")) return served(argv[3]);
     if (!strcmp(what, "storm")) return storm(n);
     if (!strcmp(what, "births")) return births(n);
