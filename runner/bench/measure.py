@@ -83,7 +83,8 @@ def batches(micro: str, scratch: Path) -> tuple[Batch, ...]:
     shell = "i=0; while [ $i -lt 60 ]; do /bin/true; i=$((i+1)); done"
     dd = "dd if=/dev/zero of=/dev/null bs=1M count=16000 2>/dev/null"
     # The names that are absent are others each time: what the tracer remembers is no help there.
-    missing = ("getppid", "300", "-", "open", "300", "/etc/passwd", "absent", "300", "/etc/absent")
+    settle = ("settle", "600", "-")
+    missing = (*settle, "getppid", "300", "-", "open", "300", "/etc/passwd", "absent", "300", "/etc/absent")
     names = (
         "a call of no interest (getppid)",
         "open and close, not in the view",
@@ -91,7 +92,7 @@ def batches(micro: str, scratch: Path) -> tuple[Batch, ...]:
     )
     found = [
         Batch(names=names, argv=missing, times=3),
-        Batch(names=("open and close, in the view",), argv=("open", "300", HIT), hit=True, times=3),
+        Batch(names=("open and close, in the view",), argv=(*settle, "open", "300", HIT), hit=True, times=3),
         Batch(names=("shell loop, 60 forks",), argv=("timed", "sh", "-c", shell)),
         # A workload of calls of no interest: one read and one write a MiB, no path after the start.
         Batch(names=("dd, 16,000 MiB copied",), argv=("timed", "sh", "-c", dd)),

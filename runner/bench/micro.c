@@ -1,5 +1,6 @@
 /* micro (CASE MS PATH)...: does each thing for MS milliseconds and prints nanoseconds per repetition, a line each. CASE is
- *   getppid, open (and close), or absent (opens PATH0, PATH1, ..., none of which is there). A time and no number of repetitions:
+ *   getppid, open (and close), absent (opens PATH0, PATH1, ..., none of which is there), or settle (getppid, nothing printed:
+ *   a sandbox in which something has just started is not what it is later). A time and no number of repetitions:
  *   the same for calls of a microsecond and of a quarter of a millisecond, long enough for a sandbox to settle. Several in one
  *   process: what a tool takes to start under a sandbox is most of a benchmark's time.
  * micro timed PROGRAM [ARGS]: runs a program and prints how long it took, in nanoseconds.
@@ -27,7 +28,7 @@ static int repeat(const char *what, long ms, const char *path)
     long i = 0;
     /* The clock is read once in so many repetitions, or it would be what is measured. */
     for (; i % 64 || now() < end; i++) {
-        if (!strcmp(what, "getppid")) {
+        if (!strcmp(what, "getppid") || !strcmp(what, "settle")) {
             syscall(SYS_getppid);
         } else if (!strcmp(what, "absent")) {
             char name[4096];
@@ -45,7 +46,8 @@ static int repeat(const char *what, long ms, const char *path)
             close(fd);
         }
     }
-    printf("%.1f\n", (now() - begin) / i);
+    if (strcmp(what, "settle"))
+        printf("%.1f\n", (now() - begin) / i);
     return 0;
 }
 
