@@ -3,7 +3,7 @@
  *   a sandbox in which something has just started is not what it is later). A time and no number of repetitions:
  *   the same for calls of a microsecond and of a quarter of a millisecond, long enough for a sandbox to settle. Several in one
  *   process: what a tool takes to start under a sandbox is most of a benchmark's time.
- * micro timed PROGRAM [ARGS]: runs a program and prints how long it took, in nanoseconds.
+ * micro timed PROGRAM [ARGS]: settles, runs a program and prints how long it took, in nanoseconds.
  * The clock is read inside, so what a tracer costs at start-up is left out. */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -54,6 +54,7 @@ static int repeat(const char *what, long ms, const char *path)
 int main(int argc, char **argv)
 {
     if (argc >= 3 && !strcmp(argv[1], "timed")) {
+        repeat("settle", 600, "");
         double begin = now();
         pid_t child = fork();
         if (!child) {
