@@ -5,18 +5,20 @@ take part where they are installed.
 """
 
 import json
+import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.resources import as_file, files
-from pathlib import Path
 from typing import Any
 
 import trio
 
 from runner.arena.gvisor import sandbox_command
-from runner.arena.private_root import SOURCE, paths_of_this_program, refused_because
+from runner.arena.private_root import paths_of_this_program, refused_because, run_to_its_end
+from runner.runs import sandbox_directory
 from runner.supply.cache import Cache
 from runner.supply.runsc import find_runsc
 
@@ -41,7 +43,7 @@ def main(words: list[str]) -> int:
         subprocess.run(["gcc", "-O2", "-static", "-o", str(micro), str(source)], check=True)
     inside = (sys.executable, "-m", "runner.bench.measure", str(micro), str(rounds))
     if "host" in places:
-        _table("Linux host", json.loads(_output(inside)))
+        _table("Linux host", json.loads(_output(inside, os.environ)))
     if "gvisor" not in places:
         return 0
     reason = refused_because()
@@ -53,11 +55,11 @@ def main(words: list[str]) -> int:
         runsc=runsc.path,
         platform="",
         layer=None,
-        work=_sandbox_directory(),
+        work=sandbox_directory(),
         inside=inside,
         shown=(*paths_of_this_program(), micro),
     )
-    _table(f"gVisor {runsc.version}", json.loads(_output(sandbox.argv, dict(sandbox.env))))
+    _table(f"gVisor {runsc.version}", json.loads(_output(sandbox.argv, sandbox.env)))
     return 0
 
 
@@ -65,20 +67,11 @@ def _say(text: str, _fraction: float | None) -> None:
     sys.stderr.write(f"{text}\n")
 
 
-def _sandbox_directory() -> Path:
-    directory = Cache.of_user().root / "sandbox"
-    directory.mkdir(parents=True, exist_ok=True)
-    return directory
-
-
-def _output(argv: tuple[str, ...], env: dict[str, str] | None = None) -> str:
-    # The sandbox's script takes the end of its input for the end of the run, so the input stays open.
-    process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env, cwd=SOURCE)
-    assert process.stdout is not None  # noqa: S101  asked for above
-    text = process.stdout.read()
-    if process.wait() != 0:
-        raise SystemExit(f"{argv[0]} ended with {process.returncode}")
-    return text
+def _output(argv: Sequence[str], env: Mapping[str, str]) -> str:
+    done = run_to_its_end(argv, env, timeout_s=None)
+    if done.returncode != 0:
+        raise SystemExit(f"{argv[0]} ended with {done.returncode}: {done.stderr.strip()[-400:]}")
+    return done.stdout
 
 
 def _table(title: str, found: dict[str, Any]) -> None:

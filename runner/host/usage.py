@@ -10,18 +10,18 @@ millisecond and more, looking must not cost what it counts.
 import os
 import re
 import resource
-from collections.abc import Iterator
 from pathlib import Path
 
 import trio
+
+from runner.intercept.descendants import PARENT, below, stat_fields
 
 LOOK_EVERY_S = 1.0
 _MIB = 2**20
 # From here on a process's mappings are looked at one by one, which takes milliseconds.
 SUSPICIOUS_MIB = 4096
-# Fields of /proc/PID/stat behind the name, from 0: the third of the manual is the first here.
-_PARENT, _RSS_PAGES = 1, 21
-_STAT_BYTES = 4096
+# Position in /proc/PID/stat behind the name.
+_RSS_PAGES = 21
 _MAPPING = re.compile(r"[0-9a-f]+-[0-9a-f]+ \S+ [0-9a-f]+ \S+ \d+ *(?P<path>.*)")
 
 
@@ -50,7 +50,7 @@ class UsageMeter:
         """Take one sample."""
         table = {int(entry.name): _stat(entry / "stat") for entry in self._proc.iterdir() if entry.name.isdigit()}
         parents = {pid: parent for pid, (parent, _) in table.items()}
-        family = [pid for pid in table if self._ancestor in _ancestors(pid, parents)]
+        family = below(self._ancestor, parents)
         held_mib = sum(self._resident_mib(pid, table[pid][1]) for pid in family)
         self.peak_rss_mib = max(self.peak_rss_mib, held_mib)
         self.peak_processes = max(self.peak_processes, len(family))
@@ -71,20 +71,10 @@ def children_cpu_s() -> float:
 def _stat(path: Path) -> tuple[int, int]:
     """A process's parent and resident pages; neither when it is gone meanwhile."""
     try:
-        fd = os.open(path, os.O_RDONLY)
-        try:
-            # The name in parentheses may hold anything, also parentheses.
-            fields = os.read(fd, _STAT_BYTES).rpartition(b")")[2].split()
-        finally:
-            os.close(fd)
-        return int(fields[_PARENT]), int(fields[_RSS_PAGES])
+        fields = stat_fields(path)
+        return int(fields[PARENT]), int(fields[_RSS_PAGES])
     except (OSError, ValueError, IndexError):
         return 0, 0
-
-
-def _ancestors(pid: int, parents: dict[int, int]) -> Iterator[int]:
-    while pid := parents.get(pid, 0):
-        yield pid
 
 
 def _beyond_files(process: Path) -> int:

@@ -24,6 +24,7 @@ Registers = user_regs_struct
 
 _ARGUMENTS = ("rdi", "rsi", "rdx", "r10", "r8", "r9")
 _SYSCALL_INSTRUCTION_BYTES = 2
+_HIGHEST_ERROR = 4095
 _USER_64_BIT_SEGMENT = 0x33
 _MASK = (1 << 64) - 1
 
@@ -56,6 +57,11 @@ def arguments(registers: Any) -> tuple[int, ...]:  # noqa: ANN401
 def result(registers: Any) -> int:  # noqa: ANN401
     """What the call returned, negative for an error; -ENOSYS at an entry stop, on every kernel."""
     return ctypes.c_long(registers.rax).value
+
+
+def is_error(value: int) -> bool:
+    """Whether what a call returned is the number of an error."""
+    return -_HIGHEST_ERROR <= value < 0
 
 
 def set_result(registers: Any, value: int) -> None:  # noqa: ANN401

@@ -5,40 +5,64 @@ there is no child left leaves no process, however fast they fork; what a sweep m
 """
 
 # Plain os calls: this runs at stops, or between fork and exec, where Path objects are only a cost.
-# ruff: noqa: PTH208, PTH123
+# ruff: noqa: PTH208
 
 import os
 import signal
 import time
+from collections.abc import Mapping
 
 from runner.intercept.libc import WAIT_ALL
 
+# Position of the parent in :func:`stat_fields`.
+PARENT = 1
+_STAT_BYTES = 4096
 _PAUSE_S = 0.002
 _LONGEST_S = 10.0
 
 
 def descendants(ancestor: int) -> list[int]:
     """Processes below ``ancestor`` as /proc shows them now."""
+    return below(ancestor, {int(name): _parent(int(name)) for name in os.listdir("/proc") if name.isdigit()})
+
+
+def below(ancestor: int, parents: Mapping[int, int]) -> list[int]:
+    """Processes below ``ancestor``.
+
+    Args:
+        ancestor: Not among them.
+        parents: Of every process; 0 for one that is gone.
+    """
     children: dict[int, list[int]] = {}
-    for name in os.listdir("/proc"):
-        if name.isdigit():
-            parent = _parent(int(name))
-            if parent:
-                children.setdefault(parent, []).append(int(name))
+    for pid, parent in parents.items():
+        if parent:
+            children.setdefault(parent, []).append(pid)
     found: list[int] = []
     todo = [ancestor]
     while todo:
-        below = children.get(todo.pop(), [])
-        found += below
-        todo += below
+        born = children.get(todo.pop(), [])
+        found += born
+        todo += born
     return found
+
+
+def stat_fields(path: str | os.PathLike[str]) -> list[bytes]:
+    """What stands in a process's ``stat`` behind its name, from the state on (the manual's third field), by three system calls.
+
+    Raises:
+        OSError: The process is gone.
+    """
+    file = os.open(path, os.O_RDONLY)
+    try:
+        # The name in parentheses may hold anything, also parentheses.
+        return os.read(file, _STAT_BYTES).rpartition(b")")[2].split()
+    finally:
+        os.close(file)
 
 
 def _parent(pid: int) -> int:
     try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            # The name in parentheses may hold anything, also parentheses.
-            return int(file.read().rpartition(b")")[2].split()[1])
+        return int(stat_fields(f"/proc/{pid}/stat")[PARENT])
     except (OSError, ValueError, IndexError):
         return 0
 

@@ -43,6 +43,7 @@ from runner.intercept.verdict import (
     ShowPath,
     ShowType,
     Verdict,
+    map_instead,
 )
 from runner.intercept.world import Identity, ThreadEyes, World, descriptor_position, link_text, parent_of, process_of
 
@@ -292,8 +293,7 @@ class Examiner:
         if self.scratch.refused(process_of(tid)):
             return LEAVE
         arguments = (0, REGION_BYTES, _PROT_READ_WRITE, _MAP_PRIVATE_ANONYMOUS, -1, 0)
-        ending = Ending(abi.copy(registers), effects=(KeepMapping(),))
-        return Verdict(abi.NUMBERS["mmap"], dict(enumerate(arguments)), ending)
+        return map_instead(registers, arguments, KeepMapping())
 
     # Calls that are looked at when they return
 

@@ -18,6 +18,7 @@ from runner.intercept.verdict import (
     Effect,
     Ending,
     KeepMapping,
+    Mapping,
     MapScreener,
     MapTable,
     NamesChange,
@@ -25,8 +26,6 @@ from runner.intercept.verdict import (
     ShowType,
 )
 from runner.intercept.world import process_of
-
-_ERRORS = range(-4095, 0)
 
 
 @attrs.frozen
@@ -58,14 +57,8 @@ class Finisher:
         try:
             registers = self.kernel.registers(tid)
             match ending.effects:
-                case (KeepMapping(),):
-                    self._keep_mapping(tid, abi.result(registers))
-                    abi.run_again(registers, ending.saved)
-                case (MapScreener(site),) if self.screener is not None:
-                    self.screener.mapped(tid, site, abi.result(registers))
-                    abi.run_again(registers, ending.saved)
-                case (MapTable(base),) if self.screener is not None:
-                    self.screener.table_mapped(tid, base, abi.result(registers))
+                case (KeepMapping() | MapScreener() | MapTable() as mapping,):
+                    self._mapped(tid, mapping, abi.result(registers))
                     abi.run_again(registers, ending.saved)
                 case _:
                     abi.restore_call(registers, ending.saved)
@@ -96,9 +89,18 @@ class Finisher:
         if self.screener is not None:
             self.screener.gone(tid)
 
+    def _mapped(self, tid: int, mapping: Mapping, address: int) -> None:
+        match mapping:
+            case KeepMapping():
+                self._keep_mapping(tid, address)
+            case MapScreener(site) if self.screener is not None:
+                self.screener.mapped(tid, site, address)
+            case MapTable(base) if self.screener is not None:
+                self.screener.table_mapped(tid, base, address)
+
     def _keep_mapping(self, tid: int, address: int) -> None:
         process = process_of(tid)
-        if address in _ERRORS:
+        if abi.is_error(address):
             self.scratch.refuse(process)
             return
         region = self.scratch.add(process, address)

@@ -14,20 +14,9 @@ from collections.abc import Iterator
 
 import attrs
 
-from runner.intercept.screener_x86_64 import TABLE_AT, TABLE_ENTRIES, TABLE_ENTRY_BYTES
+from runner.intercept.screener_x86_64 import TABLE_AT, TABLE_ENTRIES, TABLE_ENTRY_BYTES, text_hash
 
 _ENTRY = struct.Struct("<QQ")
-_BASIS = 0x811C9DC5
-_PRIME = 0x01000193
-_MASK = (1 << 64) - 1
-
-
-def text_hash(text: bytes) -> int:
-    """What a text is known by; the routine computes the same."""
-    hashed = _BASIS
-    for letter in text:
-        hashed = (hashed ^ letter) * _PRIME & _MASK
-    return hashed
 
 
 def entry_of(hashed: int) -> int:

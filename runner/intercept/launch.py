@@ -125,10 +125,11 @@ class Launcher:
         rules = compile_rules(plan.view, plan.layer, plan.observe)
         world = look_around(rules)
         passed = [os.open(plan.layer, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)]
-        screener = self._screener(kernel, rules, world)
+        traced = traced_calls(plan)
+        screener = self._screener(kernel, rules, world, traced)
         if screener is not None:
             passed.append(screener.pages.descriptor)
-        filter_program = b"" if plan.mechanism == "syscall" else self._filter(screener)
+        filter_program = b"" if plan.mechanism == "syscall" else _filter(traced, screener)
         tracer = self._tracer(kernel, capabilities, rules, world, screener)
         self._child = self._fork(program, passed=tuple(passed), filter_program=filter_program)
         kernel.seize(self._child.pid)
@@ -138,11 +139,11 @@ class Launcher:
         finally:
             tracer.examiner.count()
 
-    def _screener(self, kernel: PtraceKernel, rules: Rules, world: World) -> Screener | None:
+    def _screener(self, kernel: PtraceKernel, rules: Rules, world: World, traced: frozenset[str]) -> Screener | None:
         """None where every call has to be seen, or where there are no anonymous files."""
         plan = self.plan
         delayed = {name for delay in plan.delays for name in delay.syscalls}
-        names = traced_calls(plan) & set(SCREENED) - delayed
+        names = traced & set(SCREENED) - delayed
         if plan.mechanism == "syscall" or not names:
             return None
         try:
@@ -150,11 +151,6 @@ class Launcher:
         except OSError:
             return None
         return Screener(kernel, world, pages, passed_number(1), frozenset(SCREENED[name] for name in names))
-
-    def _filter(self, screener: Screener | None) -> bytes:
-        numbers = [abi.NUMBERS[name] for name in traced_calls(self.plan)]
-        unless = None if screener is None else bpf.Pass(PASS_ARGUMENT, screener.pages.permit)
-        return bpf.build(numbers, audit_arch=abi.AUDIT_ARCH, x32_bit=abi.X32_BIT, enosys=abi.ENOSYS, unless=unless)
 
     def _fork(self, program: str, *, passed: tuple[int, ...], filter_program: bytes) -> Child:
         plan = self.plan
@@ -246,3 +242,10 @@ class Launcher:
 
     def _fail(self, what: str) -> None:
         self.emitter.emit(Failed(t=time.time(), what=what))
+
+
+def _filter(traced: frozenset[str], screener: Screener | None) -> bytes:
+    """The program that stops the traced calls, all but those that programs let go themselves."""
+    numbers = [abi.NUMBERS[name] for name in traced]
+    unless = None if screener is None else bpf.Pass(PASS_ARGUMENT, screener.pages.permit)
+    return bpf.build(numbers, audit_arch=abi.AUDIT_ARCH, x32_bit=abi.X32_BIT, enosys=abi.ENOSYS, unless=unless)

@@ -28,7 +28,7 @@ from runner.intercept.go_program import GoPrograms
 from runner.intercept.hit_table import HitTable
 from runner.intercept.port import Kernel
 from runner.intercept.rules import Rules
-from runner.intercept.verdict import Ending, MapScreener, MapTable, Verdict
+from runner.intercept.verdict import MapScreener, MapTable, Verdict, map_instead
 from runner.intercept.world import Identity, ThreadEyes, World, identity, threads_of
 
 # As many stops as patching a place costs in time, about: a program that calls less often is better left alone.
@@ -38,18 +38,6 @@ HOT_CALLS = 16
 _BEYOND_PROC = ("/proc/root", "/proc/cwd", "/proc/fd", "/proc/task")
 _READ_AND_WRITE = mmap.PROT_READ | mmap.PROT_WRITE
 _READ_AND_EXECUTE = mmap.PROT_READ | mmap.PROT_EXEC
-_FNV_BASIS = 0x811C9DC5
-_FNV_PRIME = 0x01000193
-_WORD = 0xFFFFFFFF
-_ERRORS = range(-4095, 0)
-
-
-def sieve_bit(name: bytes) -> int:
-    """Number of the bit that stands for a name; the routine computes the same."""
-    hashed = _FNV_BASIS
-    for letter in name:
-        hashed = (hashed ^ letter) * _FNV_PRIME & _WORD
-    return (hashed ^ hashed >> 15) & (8 * code.SIEVE_BYTES - 1)
 
 
 @attrs.frozen
@@ -77,7 +65,7 @@ class Pages:
         self._set(code.NAMES_AT, name)
 
     def _set(self, sieve: int, name: str) -> None:
-        bit = sieve_bit(os.fsencode(name))
+        bit = code.sieve_bit(os.fsencode(name))
         self.memory[sieve + bit // 8] |= 1 << bit % 8
 
 
@@ -187,7 +175,7 @@ class Screener:
     def mapped(self, tid: int, site: code.Site, address: int) -> None:
         """The program mapped the pages, or failed to."""
         program = self._programs.get(tid)
-        if program is None or address in _ERRORS or not code.reaches(address, site.call):
+        if program is None or abi.is_error(address) or not code.reaches(address, site.call):
             return
         program.base = address
         self._bases.add(address)
@@ -217,12 +205,11 @@ class Screener:
             return None
         # Beside the pages: without a wish the kernel would fill the hole that a program left on purpose.
         arguments = (base + code.SIZE, code.PAGE, _READ_AND_WRITE, mmap.MAP_SHARED, self.number, code.TABLE_AT)
-        ending = Ending(abi.copy(registers), effects=(MapTable(base),))
-        return Verdict(abi.NUMBERS["mmap"], dict(enumerate(arguments)), ending)
+        return map_instead(registers, arguments, MapTable(base))
 
     def table_mapped(self, tid: int, base: int, address: int) -> None:
         """The program mapped the table, or failed to."""
-        if address not in _ERRORS:
+        if not abi.is_error(address):
             self.kernel.patch(tid, base + code.TABLE_POINTER_AT, address.to_bytes(8, "little"))
 
     def asks(self, registers: Any) -> bool:  # noqa: ANN401  ctypes structure
@@ -255,8 +242,7 @@ class Screener:
         if not self._has_pages(tid):
             return None
         arguments = (code.page_hint(call), code.SIZE, _READ_AND_EXECUTE, mmap.MAP_PRIVATE, self.number, 0)
-        ending = Ending(abi.copy(registers), effects=(MapScreener(site),))
-        return Verdict(abi.NUMBERS["mmap"], dict(enumerate(arguments)), ending)
+        return map_instead(registers, arguments, MapScreener(site))
 
     def _has_pages(self, tid: int) -> bool:
         return self._file is not None and ThreadEyes(self.world, tid).has_descriptor(self.number, self._file)

@@ -40,6 +40,20 @@
         .set    FNV_PRIME, 0x01000193
         .set    BITS, 0x3fff            /* of a sieve, less one */
 
+        .macro  reload                  /* the call as the program made it, but for r9 */
+        mov     rax, [rsp + 40]
+        mov     rdi, [rsp]
+        mov     rsi, [rsp + 8]
+        mov     rdx, [rsp + 16]
+        mov     r8, [rsp + 24]
+        .endm
+        .macro  bit                     /* ecx: the bit in a sieve of what hashes to eax */
+        mov     ecx, eax
+        shr     ecx, 15
+        xor     ecx, eax
+        and     ecx, BITS
+        .endm
+
         .text
 screen:
         push    rax
@@ -80,10 +94,7 @@ letter:
         cmp     ecx, '/'
         jne     letter
         /* A component that others follow: eax is its hash, ecx the bit that it has in a sieve. */
-        mov     ecx, eax
-        shr     ecx, 15
-        xor     ecx, eax
-        and     ecx, BITS
+        bit
         cmp     r9d, 1
         je      component
         ja      inside
@@ -102,10 +113,7 @@ inside:
         jmp     doubt
 last:
         lea     rdx, [rip + screen + 0x2000]    /* sieve of the view's names */
-        mov     ecx, eax
-        shr     ecx, 15
-        xor     ecx, eax
-        and     ecx, BITS
+        bit
         bt      dword ptr [rdx], ecx
         jc      doubt
         mov     rax, [rsp + 40]
@@ -134,11 +142,7 @@ follows:
         test    rax, rax
         jns     doubt
 run:
-        mov     rax, [rsp + 40]
-        mov     rdi, [rsp]
-        mov     rsi, [rsp + 8]
-        mov     rdx, [rsp + 16]
-        mov     r8, [rsp + 24]
+        reload
         mov     r9, [rip + screen + 0x0ff8]
         syscall
         mov     r9, [rsp + 32]
@@ -242,11 +246,7 @@ no_hit:
         add     rsp, STAT
         pop     r10
 ask:
-        mov     rax, [rsp + 40]
-        mov     rdi, [rsp]
-        mov     rsi, [rsp + 8]
-        mov     rdx, [rsp + 16]
-        mov     r8, [rsp + 24]
+        reload
         mov     r9, [rsp + 32]
         syscall
 asked:

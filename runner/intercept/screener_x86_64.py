@@ -64,10 +64,27 @@ _SYSCALL = bytes.fromhex("0f05")
 # cmp rax or eax with -4095 or -4096: what every wrapper does next. It also says that flags are free.
 _COMPARISONS = tuple(bytes.fromhex(opcode + limit + "f0ffff") for opcode in ("483d", "3d") for limit in ("00", "01"))
 _COMPARISON_BYTES = 6
+_FNV_BASIS = 0x811C9DC5
+_FNV_PRIME = 0x01000193
+_MASK = (1 << 64) - 1
 _RED_ZONE = 128
 _NEAR = 1 << 31
 _GATE_BYTES = 128
 GATES = PAGE // _GATE_BYTES - 1  # the last one is the pointer to the table
+
+
+def text_hash(text: bytes) -> int:
+    """What the routine knows a text by, 64 bits."""
+    hashed = _FNV_BASIS
+    for letter in text:
+        hashed = (hashed ^ letter) * _FNV_PRIME & _MASK
+    return hashed
+
+
+def sieve_bit(name: bytes) -> int:
+    """Number of the bit that stands for a name in a sieve. The routine keeps 32 bits for it: the low ones are the same."""
+    hashed = text_hash(name) & 0xFFFFFFFF
+    return (hashed ^ hashed >> 15) & (8 * SIEVE_BYTES - 1)
 
 
 @attrs.frozen

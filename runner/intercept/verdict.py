@@ -4,6 +4,7 @@ from typing import Any
 
 import attrs
 
+from runner.intercept import abi_x86_64 as abi
 from runner.intercept.scratch import Slot
 from runner.intercept.screener_x86_64 import Site
 
@@ -71,7 +72,9 @@ class NamesChange:
     """The call may make a link or move a name: what is known about names ends with it."""
 
 
-Effect = ShowType | ShowPath | CompleteListing | KeepMapping | MapScreener | MapTable | NamesChange
+# What the thread maps in place of its own call, which runs again afterwards.
+Mapping = KeepMapping | MapScreener | MapTable
+Effect = ShowType | ShowPath | CompleteListing | Mapping | NamesChange
 
 
 @attrs.frozen
@@ -112,3 +115,14 @@ class Verdict:
 
 
 LEAVE = Verdict()
+
+
+def map_instead(registers: Any, arguments: tuple[int, ...], effect: Mapping) -> Verdict:  # noqa: ANN401  ctypes structure
+    """Make the thread call mmap in place of the call that it is about to make.
+
+    Args:
+        registers: The thread's, at its stop.
+        arguments: Of mmap.
+        effect: What is done with the address.
+    """
+    return Verdict(abi.NUMBERS["mmap"], dict(enumerate(arguments)), Ending(abi.copy(registers), effects=(effect,)))

@@ -17,11 +17,13 @@ from launcher_driver import run, start
 from runner.intercept import screener_x86_64 as code
 from runner.intercept.emit import EVENTS_PER_PATH
 from runner.intercept.go_program import GoPrograms
-from runner.intercept.hit_table import HitTable, entry_of, text_hash
+from runner.intercept.hit_table import HitTable, entry_of
 from runner.intercept.records import Redirected
 from runner.intercept.rules import Rules, Screening, compile_rules
-from runner.intercept.screener import HOT_CALLS, make_pages, sieve_bit
+from runner.intercept.screener import HOT_CALLS, make_pages
 from runner.model.view import View, ViewFile, ViewTree
+
+pytestmark = pytest.mark.ptrace
 
 SOURCE = Path(code.__file__).with_suffix(".S")
 VIEW = View(
@@ -189,7 +191,7 @@ def test_the_routine_and_the_tracer_mean_the_same_bit_by_a_name(name):
     assert routine(path)
     # Another name shares the bit once in sixteen thousand times; "proc" is no last component here.
     assert not asked_before
-    assert 0 <= sieve_bit(name) < 8 * code.SIEVE_BYTES
+    assert 0 <= code.sieve_bit(name) < 8 * code.SIEVE_BYTES
 
 
 # Instructions around the system calls of real programs: k3s v1.34.1 (Go 1.26), Debian 12's libc and ld.so.
@@ -278,9 +280,6 @@ def test_a_program_that_is_not_gos_has_none(build):
     assert GoPrograms().call_of(os.getpid()) is None
 
 
-pytestmark = pytest.mark.ptrace
-
-
 def stops(build, world, *words: str, launcher=None) -> dict[str, int]:
     options = {} if launcher is None else {"launcher": launcher}
     outcome = start(world, "seccomp", [build.c("manners", static=True), *words], **options).finish()
@@ -331,13 +330,13 @@ def test_a_table_that_is_full_or_closed_admits_no_more():
     table = HitTable(memory)
     texts = [f"/tree/{number}".encode() for number in range(600)]
     admitted = [text for text in texts if table.admit(text, text.decode())]
-    assert len({entry_of(text_hash(text)) for text in admitted}) == len(admitted) <= code.TABLE_ENTRIES
+    assert len({entry_of(code.text_hash(text)) for text in admitted}) == len(admitted) <= code.TABLE_ENTRIES
     assert table.admit(admitted[0], admitted[0].decode())
     assert not table.admit(next(text for text in texts if text not in admitted), "/other")
     table.close()
     assert not table.admit(admitted[0], admitted[0].decode())
     for text in admitted:
-        place = code.TABLE_AT + entry_of(text_hash(text)) * code.TABLE_ENTRY_BYTES
+        place = code.TABLE_AT + entry_of(code.text_hash(text)) * code.TABLE_ENTRY_BYTES
         assert memory[place : place + 8] == bytes(8)
 
 
@@ -345,7 +344,7 @@ def test_what_programs_counted_is_told_once():
     memory = mmap.mmap(-1, code.FILE_SIZE)
     table = HitTable(memory)
     assert table.admit(b"/tree/x", "/tree/x")
-    count = code.TABLE_AT + entry_of(text_hash(b"/tree/x")) * code.TABLE_ENTRY_BYTES + 8
+    count = code.TABLE_AT + entry_of(code.text_hash(b"/tree/x")) * code.TABLE_ENTRY_BYTES + 8
     memory[count] = 7
     assert list(table.news()) == [("/tree/x", 7)]
     assert list(table.news()) == []

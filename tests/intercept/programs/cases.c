@@ -34,18 +34,25 @@ static long page_size;
 
 static long kept_wrong;
 
-static long raw(long nr, long a, long b, long c, long d, long e, long f)
-{
-    long rdi = a, rsi = b, rdx = c, result;
-    register long r10 __asm__("r10") = d;
-    register long r8 __asm__("r8") = e;
-    register long r9 __asm__("r9") = f;
-    __asm__ volatile("syscall"
-                     : "=a"(result), "+D"(rdi), "+S"(rsi), "+d"(rdx), "+r"(r10), "+r"(r8), "+r"(r9)
-                     : "0"(nr) : "rcx", "r11", "memory");
-    kept_wrong = (rdi != a) | (rsi != b) << 1 | (rdx != c) << 2 | (r10 != d) << 3 | (r8 != e) << 4 | (r9 != f) << 5;
-    return result;
-}
+/* Defines a function that makes a system call by the given instructions, and compares the registers afterwards. */
+#define RAW(name, instructions)                                                                                              \
+    __attribute__((noinline)) static long name(long nr, long a, long b, long c, long d, long e, long f)                      \
+    {                                                                                                                        \
+        long rdi = a, rsi = b, rdx = c, result;                                                                              \
+        register long r10 __asm__("r10") = d;                                                                                \
+        register long r8 __asm__("r8") = e;                                                                                  \
+        register long r9 __asm__("r9") = f;                                                                                  \
+        __asm__ volatile(instructions                                                                                        \
+                         : "=a"(result), "+D"(rdi), "+S"(rsi), "+d"(rdx), "+r"(r10), "+r"(r8), "+r"(r9)                      \
+                         : "0"(nr) : "rcx", "r11", "memory", "cc");                                                          \
+        kept_wrong =                                                                                                         \
+            (rdi != a) | (rsi != b) << 1 | (rdx != c) << 2 | (r10 != d) << 3 | (r8 != e) << 4 | (r9 != f) << 5;              \
+        return result;                                                                                                       \
+    }
+
+RAW(raw, "syscall")
+/* An openat as glibc makes it, which the interceptor knows and lets the program screen by itself. */
+RAW(raw_screened, "movl $257, %%eax\n\tsyscall\n\tcmpq $-4095, %%rax")
 
 #define CALL(nr, ...) CALL_(nr, __VA_ARGS__, 0, 0, 0, 0, 0, 0)
 #define CALL_(nr, a, b, c, d, e, f, ...) raw(nr, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
@@ -114,26 +121,12 @@ static char *outside(const char *rest)
     return place;
 }
 
-/* An openat as glibc makes it, which the interceptor knows and lets the program screen by itself. */
-__attribute__((noinline)) static long openat_screened(long a, long b, long c, long d)
-{
-    long rdi = a, rsi = b, rdx = c, result;
-    register long r10 __asm__("r10") = d;
-    register long r8 __asm__("r8") = MARK_8;
-    register long r9 __asm__("r9") = MARK_9;
-    __asm__ volatile("movl $257, %%eax\n\tsyscall\n\tcmpq $-4095, %%rax"
-                     : "=&a"(result), "+D"(rdi), "+S"(rsi), "+d"(rdx), "+r"(r10), "+r"(r8), "+r"(r9)
-                     : : "rcx", "r11", "memory", "cc");
-    kept_wrong = (rdi != a) | (rsi != b) << 1 | (rdx != c) << 2 | (r10 != d) << 3 | (r8 != MARK_8) << 4 | (r9 != MARK_9) << 5;
-    return result;
-}
-
 static int screened;
 
 static long openat_raw(long dirfd, const char *path, long flags, long mode)
 {
     if (screened)
-        return openat_screened(dirfd, (long)path, flags, mode);
+        return raw_screened(SYS_openat, dirfd, (long)path, flags, mode, MARK_8, MARK_9);
     return CALL(SYS_openat, dirfd, path, flags, mode, MARK_8, MARK_9);
 }
 
