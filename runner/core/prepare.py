@@ -45,7 +45,7 @@ FRESH_STATE = tuple(
 
 
 # The stand-in walks k3s's start-up in miniature: whatever ends it does so within a second or two, and what an experiment waits
-# half a minute for in k3s has no counterpart in it.
+# half a minute for in k3s has no counterpart in it. Not so when it is disturbed: then it may take as long as the fault makes it.
 STANDIN_HOLD_S = 3.0
 
 
@@ -132,7 +132,7 @@ def prepare(
         skipped=tuple(skipped),
         without=tuple(sorted(left_out)),
         expected=_expected(experiment, workload, arena, left_out | dropped_parts),
-        goal=_goal(experiment, workload),
+        goal=_goal(experiment, workload, disturbed=bool(borne)),
         deadline_s=deadline_s or experiment.deadline_s,
         keep=keep,
     )
@@ -160,9 +160,9 @@ def _faults(
     return faults
 
 
-def _goal(experiment: Experiment, workload: WorkloadKind) -> Goal:
+def _goal(experiment: Experiment, workload: WorkloadKind, *, disturbed: bool) -> Goal:
     goal = experiment.goal_for(workload)
-    if workload == "standin" and goal.hold_s > STANDIN_HOLD_S:
+    if workload == "standin" and not disturbed and goal.hold_s > STANDIN_HOLD_S:
         return attrs.evolve(goal, hold_s=STANDIN_HOLD_S)
     return goal
 

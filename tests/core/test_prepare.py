@@ -4,8 +4,10 @@ import attrs
 import pytest
 from script import plan_of
 
-from runner.core.prepare import PlanError, kind_of, prepare
+from experiments.faults import SLOW_DISK
+from runner.core.prepare import STANDIN_HOLD_S, PlanError, kind_of, prepare
 from runner.model.experiment import Experiment
+from runner.model.fault import AnyFault
 from runner.model.step import Environment
 from runner.registry import find
 
@@ -72,6 +74,15 @@ def test_the_stubs_directory_comes_first_on_path_and_variables_are_set() -> None
     plan = prepare(changed, workload="k3s", arena="gvisor", command=("k3s",))
     assert plan.path_first == ("/opt/cni/bin", "/opt/tools")
     assert plan.environment == (("HTTPS_PROXY", "http://proxy"),)
+
+
+@pytest.mark.parametrize(("faults", "hold_s"), [((), STANDIN_HOLD_S), ((SLOW_DISK,), EXP13.hold_s)])
+def test_only_an_undisturbed_stand_in_is_held_for_less_than_declared(
+    faults: tuple[AnyFault, ...], hold_s: float
+) -> None:
+    # Seen: a slow disk held flannel's refusal back beyond the short hold, and the run passed.
+    plan = prepare(EXP13, workload="standin", arena="gvisor", command=("k3s",), faults=faults)
+    assert plan.goal.hold_s == hold_s
 
 
 def test_kinds_are_named_as_in_results() -> None:

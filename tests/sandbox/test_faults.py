@@ -25,7 +25,6 @@ def the_fault(result, name):
 
 
 def test_a_slow_disk_is_felt_by_sqlite_under_a_mechanism_that_traces_nothing_else(tmp_path: Path) -> None:
-    # Longer, and flannel's own write waits beyond the three seconds for which the stand-in's node has to stay Ready.
     code, result = run_standin(tmp_path, "--mechanism", "mount", "--fault", "slow-disk=5ms")
     assert (code, result["differences"]) == (0, [])
     assert fatal(result) == ["flannel-vxlan-unsupported"]
