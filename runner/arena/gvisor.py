@@ -41,6 +41,7 @@ def sandbox_command(
     network: str = "",
     reachable: bool = False,
     tmpfs_mib: int = 8192,
+    options: tuple[str, ...] = (),
 ) -> SandboxCommand:
     """Compose the command; starts nothing.
 
@@ -56,6 +57,7 @@ def sandbox_command(
         reachable: Give the far end of the sandbox's link the gateway's address, so that a socket of the starter's network
             namespace gets in. Nothing gets out by it: that namespace leads nowhere.
         tmpfs_mib: Most that a run may write, in MiB of memory.
+        options: More flags of runsc's own.
     """
     chosen = ((f"--platform={platform}",) if platform else ()) + ((f"--network={network}",) if network else ())
     unshare = ("unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--propagation", "private")
@@ -71,6 +73,7 @@ def sandbox_command(
             str(runsc),
             *RUNSC_FLAGS,
             *chosen,
+            *options,
         ),
         env={
             **settings(tmpfs_mib),

@@ -1,4 +1,8 @@
-"""``python -m runner.bench [ROUNDS] [host|gvisor]...``: one table for each place, both if none is named.
+"""``python -m runner.bench [ROUNDS] [PLACE]...``: one table for each place; the host and gVisor if none is named.
+
+``gvisor-unpatched`` is gVisor without the one thing that it does for untraced programs alone: it rewrites a place that
+makes a system call, at its first call, into a jump, which saves the trap. A tracee's places stay as they are
+(``PatchSyscall`` in gVisor's pkg/sentry/platform/systrap/usertrap), so there its calls can be compared with equals.
 
 Prints Markdown on stdout, for the docs; what was measured on, and when, stands above each table. Needs gcc; strace and proot
 take part where they are installed.
@@ -23,15 +27,17 @@ from runner.supply.cache import Cache
 from runner.supply.runsc import find_runsc
 
 ROUNDS = 5
-PLACES = ("host", "gvisor")
+HOST = "host"
+# Each gVisor, and what its runsc is told.
+GVISORS = {"gvisor": (), "gvisor-unpatched": ("--systrap-disable-syscall-patching",)}
 
 
 def main(words: list[str]) -> int:
     """Compile, measure, print; the exit code."""
     rounds = next((int(word) for word in words if word.isdigit()), ROUNDS)
-    places = [word for word in words if not word.isdigit()] or list(PLACES)
-    if unknown := set(places) - set(PLACES):
-        sys.stderr.write(f"no such place: {', '.join(sorted(unknown))}; there are {', '.join(PLACES)}\n")
+    places = [word for word in words if not word.isdigit()] or [HOST, "gvisor"]
+    if unknown := set(places) - {HOST, *GVISORS}:
+        sys.stderr.write(f"no such place: {', '.join(sorted(unknown))}; there are {', '.join((HOST, *GVISORS))}\n")
         return 64
     if shutil.which("gcc") is None:
         sys.stderr.write("gcc is not installed; the benchmark's program is compiled with it: apt-get install gcc\n")
@@ -42,24 +48,28 @@ def main(words: list[str]) -> int:
     with as_file(files("runner.bench") / "micro.c") as source:
         subprocess.run(["gcc", "-O2", "-static", "-o", str(micro), str(source)], check=True)
     inside = (sys.executable, "-m", "runner.bench.measure", str(micro), str(rounds))
-    if "host" in places:
+    if HOST in places:
         _table("Linux host", json.loads(_output(inside, os.environ)))
-    if "gvisor" not in places:
+    sandboxes = [place for place in places if place != HOST]
+    if not sandboxes:
         return 0
     reason = refused_because()
     if reason:
         sys.stderr.write(f"no figures in gVisor: {reason}\n")
         return 4
     runsc = trio.run(find_runsc, _say)
-    sandbox = sandbox_command(
-        runsc=runsc.path,
-        platform="",
-        layer=None,
-        work=sandbox_directory(),
-        inside=inside,
-        shown=(*paths_of_this_program(), micro),
-    )
-    _table(f"gVisor {runsc.version}", json.loads(_output(sandbox.argv, sandbox.env)))
+    for place in sandboxes:
+        sandbox = sandbox_command(
+            runsc=runsc.path,
+            platform="",
+            layer=None,
+            work=sandbox_directory(),
+            inside=inside,
+            shown=(*paths_of_this_program(), micro),
+            options=GVISORS[place],
+        )
+        title = " ".join(("gVisor", runsc.version, *GVISORS[place]))
+        _table(title, json.loads(_output(sandbox.argv, sandbox.env)))
     return 0
 
 

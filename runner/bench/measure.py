@@ -21,6 +21,7 @@ from runner.bench.traced import HIT, VIEW
 from runner.intercept.view_layer import materialise
 
 Wrap = Callable[[list[str]], list[str]]
+_BIG_MIB = 256
 
 
 @attrs.frozen(kw_only=True)
@@ -81,9 +82,13 @@ def tools(layer: str) -> tuple[Tool, ...]:
 def batches(micro: str, scratch: Path) -> tuple[Batch, ...]:
     """What is measured; the Go build only where there is Go."""
     shell = "i=0; while [ $i -lt 60 ]; do /bin/true; i=$((i+1)); done"
-    dd = "dd if=/dev/zero of=/dev/null bs=1M count=16000 2>/dev/null"
+    dd = "dd if=/dev/zero of=/dev/null bs=64k count=40000 2>/dev/null"
+    big = scratch / "big"
+    with big.open("wb") as file:
+        for _ in range(_BIG_MIB):
+            file.write(os.urandom(1 << 20))
     # The names that are absent are others each time: what the tracer remembers is no help there.
-    settle = ("settle", "600", "-")
+    settle = ("settle", "1000", "-")
     missing = (*settle, "getppid", "300", "-", "open", "300", "/etc/passwd", "absent", "300", "/etc/absent")
     names = (
         "a call of no interest (getppid)",
@@ -94,8 +99,11 @@ def batches(micro: str, scratch: Path) -> tuple[Batch, ...]:
         Batch(names=names, argv=missing, times=3),
         Batch(names=("open and close, in the view",), argv=(*settle, "open", "300", HIT), hit=True, times=3),
         Batch(names=("shell loop, 60 forks",), argv=("timed", "sh", "-c", shell)),
-        # A workload of calls of no interest: one read and one write a MiB, no path after the start.
-        Batch(names=("dd, 16,000 MiB copied",), argv=("timed", "sh", "-c", dd)),
+        # Calls of no interest and little else: reads and writes, no path after the start. Tried and dropped: a MiB at a time,
+        # which takes gVisor as long as its threads spin before they sleep.
+        Batch(names=("dd, 40,000 times 64 KiB",), argv=("timed", "sh", "-c", dd), times=3),
+        # A workload of such calls, which does something with what it reads: 32 KiB at a time.
+        Batch(names=(f"sha256sum of {_BIG_MIB} MiB",), argv=("timed", "sha256sum", str(big)), times=3),
     ]
     go = shutil.which("go") or "/usr/local/go/bin/go"
     if Path(go).exists():
