@@ -3,6 +3,7 @@
  *   A time and no number of repetitions: the same for calls of a microsecond and of a quarter of a millisecond, long enough
  *   for a sandbox to settle. Several in one process: what a tool takes to start under a sandbox is most of a benchmark's time.
  * micro timed PROGRAM [ARGS]: settles, runs a program and prints how long it took, in nanoseconds.
+ * micro then PROGRAM [ARGS]: settles and becomes a program that measures itself.
  * The clock is read inside, so what a tracer costs at start-up is left out. */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -93,6 +94,12 @@ int main(int argc, char **argv)
         }
         printf("%.0f\n", now() - begin);
         return 0;
+    }
+    if (argc >= 3 && !strcmp(argv[1], "then")) {
+        settle(1000);
+        execvp(argv[2], argv + 2);
+        perror(argv[2]);
+        return 127;
     }
     if (argc < 4 || (argc - 1) % 3)
         return 64;
