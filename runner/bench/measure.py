@@ -139,11 +139,10 @@ def measure(micro: str, rounds: int) -> dict[str, object]:
         for number in range(rounds):
             # Each round begins with another tool: what one leaves behind (caches, a busy sandbox) falls on all alike.
             first = number % len(found)
+            order = (*found[first:], *found[:first])
+            again = tuple(tool for tool in order if not tool.slow)
             for batch in chosen:
-                order = (*found[first:], *found[:first])
-                for turn, tool in enumerate(order * batch.times):
-                    if tool.slow and turn >= len(order):
-                        continue
+                for tool in order + again * (batch.times - 1):
                     if batch.hit and not tool.redirects and tool.name != "untraced":
                         continue
                     argv = [*batch.argv]
